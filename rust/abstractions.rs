@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe interfaces to C kernel code that the `kernel` crate does not cover yet.
+//!
+//! All `unsafe` of the module is below here. Each part is written so that it can move into the
+//! `kernel` crate as it is.
+
+// The paths are spelt out because tests/zero_page_kunit.rs includes this file as well.
+#[path = "abstractions/page.rs"]
+pub(crate) mod page;
+#[path = "abstractions/page_reporting.rs"]
+pub(crate) mod page_reporting;
+#[path = "abstractions/sysfs.rs"]
+pub(crate) mod sysfs;
+#[path = "abstractions/task.rs"]
+pub(crate) mod task;

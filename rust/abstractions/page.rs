@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Zeroing of free pages.
+//!
+//! C header: [`include/linux/prezero.h`](srctree/include/linux/prezero.h)
+
+use core::{
+    marker::PhantomData,
+    num::NonZero,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    prelude::*, //
+};
+
+/// A block of free pages that has been taken out of the page allocator to be zeroed.
+///
+/// It lives as long as the pages are out of the allocator, and the only way to a [`ZeroedBlock`]
+/// is to clear it.
+///
+/// # Invariants
+///
+/// - `first` points to the first of `len` consecutive `struct page` of one buddy block.
+/// - These pages are free, and for the duration of `'a` nobody else touches their content.
+/// - The first `zeroed` of them, at most `len`, are entirely zero and marked so.
+///
+/// # Examples
+///
+/// A block cannot be kept for later, when the allocator may have given its pages away:
+///
+/// ```compile_fail
+/// struct Hoarder(Mutex<KVec<FreeBlock<'static>>>);
+///
+/// impl Operations for Hoarder {
+///     fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
+///         self.0.lock().push(block, GFP_ATOMIC)?; // `'a` must outlive `'static`.
+///         Err(EAGAIN)
+///     }
+/// }
+/// ```
+///
+/// A block that was not cleared to its end cannot be passed off as zeroed:
+///
+/// ```compile_fail
+/// impl Operations for Hasty {
+///     fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
+///         match block.zero(STEP)? {
+///             Progress::Complete(zeroed) => Ok(zeroed),
+///             Progress::Partial(block) => Ok(block), // Expected `ZeroedBlock`.
+///         }
+///     }
+/// }
+/// ```
+pub(crate) struct FreeBlock<'a> {
+    first: NonNull<bindings::page>,
+    len: u32,
+    zeroed: u32,
+    _isolated: PhantomData<&'a mut bindings::page>,
+}
+
+/// Proof that a [`FreeBlock`] is entirely zero and marked so.
+pub(crate) struct ZeroedBlock<'a> {
+    _isolated: PhantomData<&'a mut bindings::page>,
+}
+
+/// What [`FreeBlock::zero`] has come to.
+pub(crate) enum Progress<'a> {
+    /// The rest of the block is still to be zeroed.
+    Partial(FreeBlock<'a>),
+    /// All of the block is zero.
+    Complete(ZeroedBlock<'a>),
+}
+
+/// What is known of the content of a free page.
+#[derive(PartialEq)]
+enum Content {
+    /// Unknown.
+    Raw,
+    /// All zero, and marked so.
+    Zeroed,
+    /// The memory has failed and must not be touched.
+    Poisoned,
+}
+
+impl<'a> FreeBlock<'a> {
+    /// Makes a block of `len` pages, beginning with `first`.
+    ///
+    /// # Safety
+    ///
+    /// - `first` must point to the first of `len` consecutive `struct page` of one buddy block.
+    /// - These pages must be free, and no one else may touch their content for the duration of
+    ///   `'a`.
+    pub(crate) unsafe fn from_raw(first: NonNull<bindings::page>, len: u32) -> Self {
+        // INVARIANT: The first two are the caller's promises, and of the first 0 pages anything
+        // holds.
+        Self {
+            first,
+            len,
+            zeroed: 0,
+            _isolated: PhantomData,
+        }
+    }
+
+    /// Goes on by up to `step` pages: clears and marks those that are not zeroed already.
+    ///
+    /// Does not allocate. Takes time in proportion to `step`.
+    ///
+    /// # Errors
+    ///
+    /// [`EHWPOISON`] if the memory of a page has failed. Neither that page nor those after it are
+    /// touched.
+    pub(crate) fn zero(mut self, step: NonZero<u32>) -> Result<Progress<'a>> {
+        let end = self.zeroed.saturating_add(step.get()).min(self.len);
+
+        while self.zeroed < end {
+            match self.content(self.zeroed) {
+                // INVARIANT: The page is zeroed according to its mark.
+                Content::Zeroed => self.zeroed += 1,
+                Content::Raw => self.zero_raw_run(end)?,
+                Content::Poisoned => return Err(EHWPOISON),
+            }
+        }
+
+        Ok(if end == self.len {
+            Progress::Complete(ZeroedBlock {
+                _isolated: PhantomData,
+            })
+        } else {
+            Progress::Partial(self)
+        })
+    }
+
+    /// Returns the page at `index`, which must be below `len`.
+    fn page(&self, index: u32) -> *mut bindings::page {
+        debug_assert!(index < self.len);
+        self.first.as_ptr().wrapping_add(index as usize)
+    }
+
+    /// Returns what is known of the page at `index`, which must be below `len`.
+    fn content(&self, index: u32) -> Content {
+        let page = self.page(index);
+
+        // SAFETY: By the type invariants and the requirement on `index`, `page` is a valid
+        // `struct page`. Its flags are read atomically.
+        let (poisoned, zeroed) =
+            unsafe { (bindings::PageHWPoison(page), bindings::PageZero(page)) };
+
+        if poisoned != 0 {
+            Content::Poisoned
+        } else if zeroed != 0 {
+            Content::Zeroed
+        } else {
+            Content::Raw
+        }
+    }
+
+    /// Clears and marks the raw pages from `zeroed` up to the first that is not raw, or to `end`,
+    /// which must not be above `len`.
+    fn zero_raw_run(&mut self, end: u32) -> Result {
+        let mut run = 0;
+        while self.zeroed + run < end && self.content(self.zeroed + run) == Content::Raw {
+            run += 1;
+        }
+        let page = self.page(self.zeroed);
+
+        // SAFETY: By the type invariants and the requirement on `end`, `page` and the `run - 1`
+        // pages after it are free pages of one block whose content only we touch. All of their
+        // bytes are cleared before they are marked.
+        let marked = unsafe {
+            bindings::clear_highpages_kasan_tagged(page, run as c_int);
+            bindings::prezero_mark_pages(page, run)
+        };
+
+        // Memory failed after we looked.
+        if marked != run {
+            return Err(EHWPOISON);
+        }
+
+        // INVARIANT: These pages were cleared and marked just now.
+        self.zeroed += run;
+        Ok(())
+    }
+}

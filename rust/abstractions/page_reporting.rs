@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Free page reporting, for reporters that zero what they are handed.
+//!
+//! The kernel's worker takes free blocks out of the page allocator, hands them in batches to the
+//! one registered reporter, and puts them back.
+//!
+//! C header: [`include/linux/page_reporting.h`](srctree/include/linux/page_reporting.h)
+
+use super::page::{
+    FreeBlock,
+    ZeroedBlock, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    container_of,
+    error::{
+        from_result,
+        to_result, //
+    },
+    page::PAGE_SHIFT,
+    prelude::*,
+    types::Opaque, //
+};
+
+/// What a reporter does with the free blocks.
+pub(crate) trait Operations: Send + Sync {
+    /// Zeroes one block.
+    ///
+    /// Called by the kernel's worker, where it may sleep. It must not allocate memory: the worker
+    /// holds free memory back. It must not wait for anybody who might be dropping the
+    /// [`Registration`], as that waits for it.
+    ///
+    /// After [`EHWPOISON`] the worker takes the pages whose memory has failed out of the
+    /// allocator for good, and goes on. Any other error ends its pass; it comes back to the block
+    /// at its next wake.
+    fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>>;
+}
+
+/// When the worker hands over which blocks.
+#[derive(Clone, Copy)]
+pub(crate) struct Options {
+    /// Order of the smallest block, 0 to `MAX_PAGE_ORDER`.
+    pub(crate) order: u32,
+    /// Bytes to be freed since the last wake before the worker is woken.
+    pub(crate) batch_size: u32,
+    /// Milliseconds from a wake-up to the pass, and between passes.
+    pub(crate) delay_ms: u32,
+}
+
+/// The registration of a reporter, which ends when this is dropped.
+///
+/// # Invariants
+///
+/// - `dev` is registered by `page_reporting_register()` and nothing but this unregisters it.
+/// - `dev.report` is `Self::report`.
+#[pin_data(PinnedDrop)]
+pub(crate) struct Registration<T: Operations> {
+    ops: T,
+    // Last, so that `ops` is there when the worker, which registering starts, needs it.
+    #[pin]
+    dev: Opaque<bindings::page_reporting_dev_info>,
+}
+
+// SAFETY: A reporter may be unregistered by another task than the one that registered it, and
+// `T` is `Send`.
+unsafe impl<T: Operations> Send for Registration<T> {}
+
+// SAFETY: The C side serializes `page_reporting_update()`, the only call made through `&self`,
+// and `T` is `Sync`.
+unsafe impl<T: Operations> Sync for Registration<T> {}
+
+impl<T: Operations> Registration<T> {
+    /// Registers a reporter, which is handed blocks from then on.
+    ///
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EBUSY`] if there is another reporter, such as a balloon.
+    /// - [`EINVAL`] if `options.order` is too large.
+    /// - [`EOPNOTSUPP`] if something else in this kernel writes to free pages.
+    pub(crate) fn new(ops: T, options: Options) -> impl PinInit<Self, Error> {
+        let mut dev: bindings::page_reporting_dev_info = pin_init::zeroed();
+        dev.report = Some(Self::report);
+        dev.order = options.order;
+        dev.capacity = bindings::PAGE_REPORTING_CAPACITY;
+        dev.flags = bindings::PAGE_REPORTING_OWN_PARAMS | bindings::PAGE_REPORTING_PREZERO;
+        dev.batch_size = options.batch_size;
+        dev.delay_ms = options.delay_ms;
+
+        try_pin_init!(Self {
+            ops,
+            dev <- Opaque::try_ffi_init(move |slot: *mut bindings::page_reporting_dev_info| {
+                // SAFETY: `slot` is valid for writes.
+                unsafe { slot.write(dev) };
+
+                // SAFETY: `slot` was just filled in and is pinned. If this succeeds, `Drop`
+                // unregisters it before the memory goes.
+                // INVARIANT: If this returns `Ok(())`, `slot` is registered.
+                to_result(unsafe { bindings::page_reporting_register(slot) })
+            }),
+        })
+    }
+
+    /// Changes the options, at once: a pass with the new ones is requested.
+    ///
+    /// `options.order` is at most `MAX_PAGE_ORDER`, or else is taken as that. May sleep.
+    pub(crate) fn update(&self, options: Options) {
+        let order = options.order.min(bindings::MAX_PAGE_ORDER);
+
+        // SAFETY: By the type invariants `dev` is registered, with its own parameters.
+        unsafe {
+            bindings::page_reporting_update(
+                self.dev.get(),
+                order,
+                options.batch_size,
+                options.delay_ms,
+            )
+        };
+    }
+
+    /// Hands a batch of free blocks to `T`.
+    ///
+    /// # Safety
+    ///
+    /// - `dev` must be the `dev` of a `Registration<T>`.
+    /// - `sg` must be a scatterlist of at least `nents` entries, at least one, each of which
+    ///   describes a free block that is isolated until this function returns.
+    unsafe extern "C" fn report(
+        dev: *mut bindings::page_reporting_dev_info,
+        sg: *mut bindings::scatterlist,
+        nents: c_uint,
+    ) -> c_int {
+        let dev = Opaque::cast_from(dev).cast_mut();
+        // SAFETY: By the function's requirements `dev` is embedded in a `Self`.
+        let this = unsafe { container_of!(dev, Self, dev) };
+        // SAFETY: `ops` is initialized before `dev` is registered, and dropped after it has been
+        // unregistered, which waits for this function to return. It is never borrowed mutably in
+        // between.
+        let ops = unsafe { &(*this).ops };
+        let mut batch = Batch {
+            sg,
+            left: nents,
+            _isolated: PhantomData,
+        };
+
+        from_result(|| {
+            batch.try_for_each(|block| ops.zero(block).map(|_zeroed| ()))?;
+            Ok(0)
+        })
+    }
+}
+
+#[pinned_drop]
+impl<T: Operations> PinnedDrop for Registration<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariants `dev` is registered. No callback uses it or `ops` once
+        // this has returned.
+        unsafe { bindings::page_reporting_unregister(self.dev.get()) };
+    }
+}
+
+/// The blocks of one call of [`Registration::report`].
+///
+/// # Invariants
+///
+/// `sg` is a scatterlist of at least `left` entries, each of which describes a free block that is
+/// isolated for `'a` and handed out once.
+struct Batch<'a> {
+    sg: *mut bindings::scatterlist,
+    left: u32,
+    _isolated: PhantomData<&'a mut bindings::scatterlist>,
+}
+
+impl<'a> Iterator for Batch<'a> {
+    type Item = FreeBlock<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+
+        // SAFETY: By the type invariants there was an entry left.
+        let (page, bytes, next) = unsafe {
+            (
+                bindings::sg_page(self.sg),
+                (*self.sg).length,
+                bindings::sg_next(self.sg),
+            )
+        };
+        // INVARIANT: `next` is the rest of the list, with one entry less.
+        self.sg = next;
+
+        // SAFETY: By the type invariants the entry described a free block of `bytes` bytes, which
+        // is isolated for `'a` and handed out just this once. Hence `page` is not null either.
+        Some(unsafe { FreeBlock::from_raw(NonNull::new_unchecked(page), bytes >> PAGE_SHIFT) })
+    }
+}

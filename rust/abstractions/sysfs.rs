@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Directories in sysfs with readable and writable files.
+//!
+//! C headers: [`include/linux/kobject.h`](srctree/include/linux/kobject.h),
+//! [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h)
+
+use core::{
+    ptr::{
+        null,
+        NonNull, //
+    },
+    slice, //
+};
+use kernel::{
+    bindings,
+    container_of,
+    error::{
+        from_result,
+        to_result, //
+    },
+    page::PAGE_SIZE,
+    prelude::*,
+    str::{
+        BStr,
+        Formatter, //
+    },
+    types::Opaque, //
+};
+
+/// What a file shows and takes. Both functions may sleep, and run in parallel with each other.
+pub(crate) trait Attribute: 'static {
+    /// What the file is about.
+    type Data: Send + Sync + 'static;
+
+    /// Name of the file.
+    const NAME: &'static CStr;
+
+    /// Writes to `out` what a reader of the file gets, at most a page of it.
+    fn show(data: &Self::Data, out: &mut Formatter<'_>) -> Result;
+
+    /// Takes what was written to the file; an error is returned to the writer.
+    fn store(data: &Self::Data, input: &BStr) -> Result;
+}
+
+/// A file about a `T`, to be put into a [`Directory`]. Root may write it, everybody read it.
+///
+/// # Invariants
+///
+/// Once the file is in sysfs, `data` points to a `T` that stays until the file is removed.
+pub(crate) struct File<T> {
+    attr: bindings::kobj_attribute,
+    data: *const T,
+}
+
+impl<T> File<T> {
+    /// Makes the file that `A` describes.
+    pub(crate) fn new<A: Attribute<Data = T>>() -> Self {
+        let mut attr: bindings::kobj_attribute = pin_init::zeroed();
+
+        attr.attr.name = A::NAME.as_char_ptr();
+        attr.attr.mode = 0o644;
+        // An attribute that is not static data has to bring its lockdep key.
+        #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
+        {
+            attr.attr.key = kernel::static_lock_class!().as_ptr();
+        }
+        // The C types are unions of a const and a mutable variant, or structs of both with CFI.
+        // This takes the same variant in either.
+        attr.__bindgen_anon_1.show = Some(Self::show::<A>);
+        attr.__bindgen_anon_2.store = Some(Self::store::<A>);
+
+        Self { attr, data: null() }
+    }
+
+    /// Returns the data behind a file.
+    ///
+    /// # Safety
+    ///
+    /// `attr` must be the `attr` of a `File<T>` that is in sysfs and not removed for `'a`.
+    unsafe fn data<'a>(attr: *mut bindings::kobj_attribute) -> &'a T {
+        // SAFETY: By the function's requirements `attr` is embedded in a `Self`.
+        let this = unsafe { container_of!(attr, Self, attr) };
+        // SAFETY: By the type invariants `data` is valid for as long as the file is in sysfs.
+        unsafe { &*(*this).data }
+    }
+
+    /// # Safety
+    ///
+    /// `attr` must be the `attr` of a `File<T>` that is in sysfs and not removed before this
+    /// function returns, and `buf` valid for writing [`PAGE_SIZE`] bytes.
+    unsafe extern "C" fn show<A: Attribute<Data = T>>(
+        _kobj: *mut bindings::kobject,
+        attr: *mut bindings::kobj_attribute,
+        buf: *mut c_char,
+    ) -> isize {
+        // SAFETY: By the function's requirements.
+        let data = unsafe { Self::data(attr) };
+        // SAFETY: By the function's requirements; sysfs has zeroed the buffer.
+        let buf = unsafe { slice::from_raw_parts_mut(buf, PAGE_SIZE) };
+        let mut out = Formatter::new(buf);
+
+        from_result(|| {
+            A::show(data, &mut out)?;
+            Ok(out.bytes_written() as isize)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// `attr` must be the `attr` of a `File<T>` that is in sysfs and not removed before this
+    /// function returns, and `buf` valid for reading `count` bytes.
+    unsafe extern "C" fn store<A: Attribute<Data = T>>(
+        _kobj: *mut bindings::kobject,
+        attr: *mut bindings::kobj_attribute,
+        buf: *const c_char,
+        count: usize,
+    ) -> isize {
+        // SAFETY: By the function's requirements.
+        let data = unsafe { Self::data(attr) };
+        // SAFETY: By the function's requirements.
+        let input = unsafe { slice::from_raw_parts(buf, count) };
+
+        from_result(|| {
+            A::store(data, BStr::from_bytes(input))?;
+            Ok(count as isize)
+        })
+    }
+}
+
+/// A directory of `N` files about a `T`, which it owns.
+#[pin_data]
+pub(crate) struct Directory<T: Send + Sync + 'static, const N: usize> {
+    // Fields are dropped in this order: first the files go from sysfs, which waits for their
+    // readers and writers, and then what they use.
+    _kobject: Kobject,
+    #[pin]
+    files: Opaque<[File<T>; N]>,
+    #[pin]
+    data: T,
+}
+
+// SAFETY: `T` is `Send`, and sysfs does not care which task removes a file.
+unsafe impl<T: Send + Sync, const N: usize> Send for Directory<T, N> {}
+
+// SAFETY: No method takes `&self`. The files use nothing but `data`, and `T` is `Sync`.
+unsafe impl<T: Send + Sync, const N: usize> Sync for Directory<T, N> {}
+
+impl<T: Send + Sync, const N: usize> Directory<T, N> {
+    /// Makes the directory `/sys/kernel/mm/<name>`, once `data` is there for its files.
+    ///
+    /// May sleep. Beyond the errors of `data`, returns those of sysfs.
+    pub(crate) fn in_mm(
+        name: &'static CStr,
+        files: [File<T>; N],
+        data: impl PinInit<T, Error>,
+    ) -> impl PinInit<Self, Error> {
+        try_pin_init!(&this in Self {
+            data <- data,
+            files: Opaque::new(files),
+            // SAFETY: `data` and `files` were just initialized, and are pinned. Whenever they are
+            // dropped, now or later, `_kobject` is dropped before.
+            _kobject: unsafe { Self::publish(this, name) }?,
+        })
+    }
+
+    /// Makes the directory and its files visible.
+    ///
+    /// # Safety
+    ///
+    /// `this` must be valid, pinned, with `data` and `files` initialized, and they must outlive
+    /// what is returned.
+    unsafe fn publish(this: NonNull<Self>, name: &'static CStr) -> Result<Kobject> {
+        let this = this.as_ptr();
+        let kobject = Kobject::in_mm(name)?;
+
+        // SAFETY: By the function's requirements `data` and `files` are initialized.
+        let (data, files) = unsafe { (&raw const (*this).data, (*this).files.get()) };
+        for file in 0..N {
+            // SAFETY: `file` is an index into the array, no one else uses it yet.
+            // INVARIANT: By the function's requirements `data` outlives `kobject`, and with it
+            // the file.
+            let attr = unsafe {
+                let file = files.cast::<File<T>>().add(file);
+                (*file).data = data;
+                &raw const (*file).attr.attr
+            };
+            // SAFETY: `kobject` is in sysfs, and `attr` stays longer than that.
+            to_result(unsafe { bindings::sysfs_create_file_ns(kobject.0.as_ptr(), attr, null()) })?;
+        }
+        Ok(kobject)
+    }
+}
+
+/// A kobject in sysfs, which is taken away with all its files when this is dropped.
+///
+/// # Invariants
+///
+/// The kobject has been added, and this owns a reference to it.
+struct Kobject(NonNull<bindings::kobject>);
+
+impl Kobject {
+    /// Adds a kobject named `name` in `/sys/kernel/mm`.
+    fn in_mm(name: &'static CStr) -> Result<Self> {
+        // SAFETY: `name` is null-terminated. `mm_kobj` is set while the kernel boots, before
+        // there are modules, and stays.
+        let kobject =
+            unsafe { bindings::kobject_create_and_add(name.as_char_ptr(), bindings::mm_kobj) };
+
+        // INVARIANT: The function adds the kobject and returns the first reference, or null.
+        NonNull::new(kobject).map(Self).ok_or(ENOMEM)
+    }
+}
+
+impl Drop for Kobject {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants. Somebody else may have a reference, so putting ours is
+        // not enough to have the files gone when this returns: `kobject_del()` is.
+        unsafe {
+            bindings::kobject_del(self.0.as_ptr());
+            bindings::kobject_put(self.0.as_ptr());
+        }
+    }
+}

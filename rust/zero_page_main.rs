@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Zeroes free pages before somebody needs them.
+//!
+//! The module registers a free page reporter, which the kernel hands free blocks: see [`zeroer`]
+//! for what becomes of them, and [`control`] for `/sys/kernel/mm/zero_page/`.
+
+use kernel::prelude::*;
+
+use crate::{
+    abstractions::sysfs::Directory,
+    config::{
+        Knob,
+        Settings, //
+    },
+    control::Control, //
+};
+
+mod abstractions;
+mod config;
+mod control;
+mod zeroer;
+
+module! {
+    type: ZeroPage,
+    name: "zero_page",
+    authors: ["The zero_page authors"],
+    description: "Zeroes free pages ahead of use",
+    license: "GPL",
+    params: {
+        enabled: u32 { default: 0, description: "1: zero free pages from the start", },
+        mini_order: u32 { default: 0, description: "Order of the smallest free block to zero", },
+        batch_size: u32 { default: 67108864, description: "Bytes to be freed to wake the worker", },
+        delay_millisecs: u32 { default: 1000, description: "Wait before each pass of the worker", },
+    },
+}
+
+#[pin_data]
+struct ZeroPage {
+    // Held for its `Drop`: takes the files away, then unregisters.
+    #[pin]
+    _directory: Directory<Control, 4>,
+}
+
+impl kernel::InPlaceModule for ZeroPage {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            _directory <- Directory::in_mm(c"zero_page", Control::files(), Control::new(
+                Knob::from_parameter(module_parameters::enabled.value())?,
+                Settings {
+                    order: Knob::from_parameter(module_parameters::mini_order.value())?,
+                    batch_size: Knob::from_parameter(module_parameters::batch_size.value())?,
+                    delay: Knob::from_parameter(module_parameters::delay_millisecs.value())?,
+                },
+            )),
+        })
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Real pages for the tests: allocated blocks, and a look at free ones.
+//!
+//! All `unsafe` of the tests is in this file.
+
+use core::ptr::NonNull;
+use kernel::{
+    bindings,
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+/// Content of pages that are not zero.
+const PATTERN: u8 = 0xa5;
+
+/// Returns the number of pages of memory.
+pub(crate) fn memory() -> usize {
+    let mut info = bindings::sysinfo::default();
+    // SAFETY: `info` is valid for writes.
+    unsafe { bindings::si_meminfo(&mut info) };
+    info.totalram
+}
+
+/// What an allocation asks for.
+#[derive(Clone, Copy)]
+pub(crate) enum Want {
+    /// Pages with any content.
+    Any,
+    /// Pages that are zero (`__GFP_ZERO`).
+    Zeros,
+}
+
+/// An allocated block of `2^order` pages, freed when dropped.
+///
+/// # Invariants
+///
+/// `page` points to the first page of a block of `2^order` pages, which this owns.
+pub(crate) struct Block {
+    page: NonNull<bindings::page>,
+    order: u32,
+}
+
+impl Block {
+    /// Allocates a block; [`ENOMEM`] if there is none without reclaiming memory.
+    ///
+    /// Asks for movable memory: this is where most free blocks are, of every order.
+    pub(crate) fn new(order: u32, want: Want) -> Result<Self> {
+        let zero = match want {
+            Want::Any => 0,
+            Want::Zeros => bindings::__GFP_ZERO,
+        };
+        let movable = 1 << bindings::___GFP_MOVABLE_BIT;
+        let flags = bindings::GFP_NOWAIT | bindings::__GFP_NOWARN | movable | zero;
+
+        // SAFETY: Just an FFI call; `order` may have any value.
+        let page = unsafe { bindings::alloc_pages(flags, order) };
+
+        // INVARIANT: Not null, so it is a block that was given to us.
+        let page = NonNull::new(page).ok_or(ENOMEM)?;
+        Ok(Self { page, order })
+    }
+
+    /// Returns where the block is.
+    pub(crate) fn frames(&self) -> Frames {
+        // SAFETY: By the type invariants `page` is a valid page.
+        let first = unsafe { bindings::page_to_pfn(self.page.as_ptr()) };
+
+        // INVARIANT: These page frames are memory, as `page` has been allocated.
+        Frames {
+            first,
+            order: self.order,
+        }
+    }
+
+    /// Makes every byte of the block non-zero.
+    pub(crate) fn fill(&mut self) {
+        for page in self.frames().pages() {
+            // SAFETY: By the type invariants `page` belongs to us, and mapping it gives
+            // `PAGE_SIZE` bytes. Mappings of a task are undone in reverse order.
+            unsafe {
+                let address = bindings::kmap_local_page(page);
+                address.cast::<u8>().write_bytes(PATTERN, PAGE_SIZE);
+                bindings::kunmap_local(address);
+            }
+        }
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants we own the block, and it has this order.
+        unsafe { bindings::__free_pages(self.page.as_ptr(), self.order) };
+    }
+}
+
+/// The place of a block of `2^order` pages, whoever owns them at the moment.
+///
+/// # Invariants
+///
+/// The page frames from `first` to `first + 2^order - 1` are ordinary memory.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) struct Frames {
+    first: c_ulong,
+    order: u32,
+}
+
+impl Frames {
+    /// Returns the number of pages.
+    pub(crate) fn len(self) -> usize {
+        1 << self.order
+    }
+
+    /// Returns the two halves of a block of at least two pages.
+    pub(crate) fn halves(self) -> [Self; 2] {
+        let order = self.order - 1;
+        // INVARIANT: Both halves are within `self`.
+        [self.first, self.first + (1 << order)].map(|first| Self { first, order })
+    }
+
+    /// Returns whether `other` is the block that the allocator would merge this one with.
+    pub(crate) fn is_buddy_of(self, other: Self) -> bool {
+        self.order == other.order && self.first ^ other.first == 1 << self.order
+    }
+
+    /// Returns whether `part` is within this.
+    pub(crate) fn contains(self, part: Self) -> bool {
+        part.order <= self.order && part.first >> self.order == self.first >> self.order
+    }
+
+    /// Returns whether the first page is the head of a free block of any order.
+    ///
+    /// False for blocks on a CPU's list and for those the worker has taken.
+    pub(crate) fn is_head_of_free_block(self) -> bool {
+        // SAFETY: By the type invariants `first` is memory, hence has a `struct page`. The test
+        // is an atomic read.
+        unsafe { bindings::PageBuddy(bindings::pfn_to_page(self.first)) != 0 }
+    }
+
+    /// Returns how many of the pages are marked as being zero.
+    pub(crate) fn marked(self) -> usize {
+        self.pages().filter(|&page| is_marked(page)).count()
+    }
+
+    /// Returns whether every byte of the pages is zero.
+    pub(crate) fn is_zero(self) -> bool {
+        self.pages().all(is_zero)
+    }
+
+    /// Returns the marked pages that are not zero: there must not be any, ever.
+    ///
+    /// Somebody may allocate a page while it is being looked at, and is then free to write to it.
+    /// So a page counts only if it was marked before and after, twice.
+    pub(crate) fn lies(self) -> usize {
+        let lies =
+            |&page: &*mut bindings::page| is_marked(page) && !is_zero(page) && is_marked(page);
+        self.pages().filter(lies).filter(lies).count()
+    }
+
+    /// Returns the pages.
+    fn pages(self) -> impl Iterator<Item = *mut bindings::page> {
+        // SAFETY: By the type invariants these page frames are memory, hence have a `struct page`.
+        (self.first..)
+            .take(self.len())
+            .map(|frame| unsafe { bindings::pfn_to_page(frame) })
+    }
+}
+
+/// Returns whether `page`, which must be one of [`Frames::pages`], is marked as being zero.
+fn is_marked(page: *mut bindings::page) -> bool {
+    // SAFETY: `page` is a valid `struct page`. The test is an atomic read.
+    unsafe { bindings::PageZero(page) != 0 }
+}
+
+/// Returns whether every byte of `page`, which must be one of [`Frames::pages`], is zero.
+fn is_zero(page: *mut bindings::page) -> bool {
+    // SAFETY: `page` is memory, so it can be mapped and read, by C code that does not mind others
+    // writing to it. Mappings of a task are undone in reverse order.
+    unsafe {
+        let address = bindings::kmap_local_page(page);
+        let first_other = bindings::memchr_inv(address, 0, PAGE_SIZE);
+        bindings::kunmap_local(address);
+        first_other.is_null()
+    }
+}

@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs test files one after the other, each under a line that names it, which
+# tests/run looks for:
+#
+#	scripts/vm --no-module -- tests/selftests/run_in_guest.sh FILE...
+#
+# How each went is in what it prints; a file that hangs is ended.
+
+cd "$(dirname "$0")" || exit
+# The guest must not write to the source tree.
+export PYTHONDONTWRITEBYTECODE=1
+
+for file in "$@"; do
+	echo "# selftest: $file"
+	timeout 240 "./$file" 2>&1
+	[ $? != 124 ] || echo "# $file: still running after 240 s, ended"
+done

@@ -82,11 +82,10 @@ from_user() {
 
 # debian_mirror: the one this machine uses, for a mirror may be all it reaches.
 debian_mirror() {
-	local uri
 	# shellcheck disable=SC2016 # for apt to expand
-	uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-		grep -m 1 '/debian/$') || uri=
-	printf '%s\n' "${uri:-http://deb.debian.org/debian/}"
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+		grep -m 1 '/debian/$' ||
+		{ say "apt's sources name no Debian mirror to fetch $package from"; return 1; }
 }
 
 # private_apt COMMAND [ARG...]: apt-get with lists, cache and sources of our
@@ -112,11 +111,12 @@ try_download() (
 )
 
 from_debian() {
-	local apt=$download/apt deb version tarball
+	local apt=$download/apt mirror deb version tarball
 	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
+	mirror=$(debian_mirror) || return 1
 	mkdir -p "$apt"/{lists/partial,cache/archives/partial}
 	printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
-		"$(debian_mirror)" "$suite" >"$apt/sources.list"
+		"$mirror" "$suite" >"$apt/sources.list"
 	rm -f "$apt/$package"_*.deb
 	try_download "fetching $package from Debian's $suite" "$log_dir/fetch-debian.log" \
 		fetch_debian_package || return 1

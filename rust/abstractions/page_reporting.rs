@@ -28,7 +28,7 @@ use kernel::{
 };
 
 /// What a reporter does with the free blocks.
-pub(crate) trait Operations: Send + Sync {
+pub(crate) trait Operations: Send + Sync + 'static {
     /// Zeroes one block.
     ///
     /// Called by the kernel's worker, where it may sleep. It must not allocate memory: the worker
@@ -140,8 +140,8 @@ impl<T: Operations> Registration<T> {
         // SAFETY: By the function's requirements `dev` is embedded in a `Self`.
         let this = unsafe { container_of!(dev, Self, dev) };
         // SAFETY: `ops` is initialized before `dev` is registered, and dropped after it has been
-        // unregistered, which waits for this function to return. It is never borrowed mutably in
-        // between.
+        // unregistered, which waits for this function to return. `Drop` has a `&mut Self` then,
+        // but does not touch `ops`, and `Opaque` makes `Self` a type that may be aliased.
         let ops = unsafe { &(*this).ops };
         let mut batch = Batch {
             sg,

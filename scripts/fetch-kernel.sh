@@ -83,8 +83,9 @@ from_user() {
 # debian_mirror: the one this machine uses, for a mirror may be all it reaches.
 debian_mirror() {
 	# shellcheck disable=SC2016 # for apt to expand
+	# awk reads to the end: apt-get must not fail of a pipe closed early.
 	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-		grep -m 1 '/debian/$' ||
+		awk '/\/debian\/$/ && !found++ { print } END { exit !found }' ||
 		{ say "apt's sources name no Debian mirror to fetch $package from"; return 1; }
 }
 

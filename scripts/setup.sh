@@ -59,11 +59,6 @@ install_packages() {
 		apt-get install -y --no-remove --no-install-recommends "${missing[@]}"
 }
 
-# installed STAMP: whether a tool was installed completely.
-installed() {
-	[ -e "$cache/tools/$1" ]
-}
-
 # install_bindgen: only where the distribution has none.
 install_bindgen() {
 	local dir=$cache/tools/bindgen
@@ -78,8 +73,8 @@ install_bindgen() {
 }
 
 install_virtme() {
-	local venv=$cache/tools/venv stamp=venv/virtme-ng-$virtme_version
-	! installed "$stamp" || return 0
+	local venv=$cache/tools/venv stamp=$cache/tools/venv/virtme-ng-$virtme_version
+	[ ! -e "$stamp" ] || return 0
 	rm -rf "$venv"
 	# shellcheck disable=SC2016 # for the inner shell
 	# /usr/bin's: another python3 on PATH may vanish or change under us.
@@ -87,7 +82,7 @@ install_virtme() {
 		/usr/bin/python3 -m venv "$1" &&
 		"$1/bin/python3" -m pip --disable-pip-version-check install "virtme-ng==$2"' \
 		- "$venv" "$virtme_version"
-	touch "$cache/tools/$stamp"
+	touch "$stamp"
 }
 
 [ "$(uname -m)" = x86_64 ] || die "this is a $(uname -m) machine; the guest and its kernels are x86_64 only"

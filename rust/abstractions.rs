@@ -6,6 +6,8 @@
 //! `kernel` crate as it is.
 
 // The paths are spelt out because tests/zero_page_kunit.rs includes this file as well.
+#[path = "abstractions/debugfs.rs"]
+pub(crate) mod debugfs;
 #[path = "abstractions/page.rs"]
 pub(crate) mod page;
 #[path = "abstractions/page_reporting.rs"]

@@ -25,6 +25,7 @@ use crate::{
         Order,
         Settings, //
     },
+    statistics::Statistics,
     zeroer::Zeroer, //
 };
 use kernel::{
@@ -35,7 +36,10 @@ use kernel::{
         BStr,
         Formatter, //
     },
-    sync::Mutex, //
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
 };
 
 /// What the files control.
@@ -46,16 +50,23 @@ pub(crate) struct Control {
 }
 
 struct State {
+    /// Where every [`Zeroer`] counts.
+    statistics: Arc<Statistics>,
     settings: Settings,
     /// Present while zeroing is enabled.
     registration: Option<Pin<KBox<Registration<Zeroer>>>>,
 }
 
 impl Control {
-    /// Starts with `settings`, zeroing if `enabled`; fails if that cannot be enabled.
-    pub(crate) fn new(enabled: Enabled, settings: Settings) -> impl PinInit<Self, Error> {
+    /// Starts with `settings`, zeroing if `enabled`; fails if that cannot be enabled. What is done
+    /// is counted in `statistics`.
+    pub(crate) fn new(
+        statistics: Arc<Statistics>,
+        enabled: Enabled,
+        settings: Settings,
+    ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            state <- new_mutex!(State::new(enabled, settings)?, "zero_page"),
+            state <- new_mutex!(State::new(statistics, enabled, settings)?, "zero_page"),
         })
     }
 
@@ -84,8 +95,9 @@ impl Control {
 }
 
 impl State {
-    fn new(enabled: Enabled, settings: Settings) -> Result<Self> {
+    fn new(statistics: Arc<Statistics>, enabled: Enabled, settings: Settings) -> Result<Self> {
         let mut state = Self {
+            statistics,
             settings,
             registration: None,
         };
@@ -97,7 +109,10 @@ impl State {
         if enabled.get() == 0 {
             self.registration = None;
         } else if self.registration.is_none() {
-            let registration = Registration::new(Zeroer, self.settings.into());
+            let zeroer = Zeroer {
+                statistics: Arc::clone(&self.statistics),
+            };
+            let registration = Registration::new(zeroer, self.settings.into());
             self.registration = Some(KBox::pin_init(registration, GFP_KERNEL)?);
         }
         Ok(())

@@ -3,22 +3,31 @@
 //! Zeroes free pages before somebody needs them.
 //!
 //! The module registers a free page reporter, which the kernel hands free blocks: see [`zeroer`]
-//! for what becomes of them, and [`control`] for `/sys/kernel/mm/zero_page/`.
+//! for what becomes of them, [`control`] for `/sys/kernel/mm/zero_page/`, and [`statistics`] for
+//! `/sys/kernel/debug/zero_page/`.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
 
 use crate::{
-    abstractions::sysfs::Directory,
+    abstractions::{
+        debugfs,
+        sysfs, //
+    },
     config::{
         Knob,
         Settings, //
     },
-    control::Control, //
+    control::Control,
+    statistics::Statistics, //
 };
 
 mod abstractions;
 mod config;
 mod control;
+mod statistics;
 mod zeroer;
 
 module! {
@@ -39,13 +48,21 @@ module! {
 struct ZeroPage {
     // Held for its `Drop`: takes the files away, then unregisters.
     #[pin]
-    _directory: Directory<Control, 4>,
+    _directory: sysfs::Directory<Control, 4>,
+    // Held for its `Drop` as well. The statistics stay as long as either of the two needs them.
+    statistics: debugfs::Directory<Statistics>,
 }
 
 impl kernel::InPlaceModule for ZeroPage {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            _directory <- Directory::in_mm(c"zero_page", Control::files(), Control::new(
+            statistics: debugfs::Directory::new(
+                c"zero_page",
+                &Statistics::FILES,
+                Arc::new(Statistics::new(), GFP_KERNEL)?,
+            ),
+            _directory <- sysfs::Directory::in_mm(c"zero_page", Control::files(), Control::new(
+                Arc::clone(statistics.data()),
                 Knob::from_parameter(module_parameters::enabled.value())?,
                 Settings {
                     order: Knob::from_parameter(module_parameters::mini_order.value())?,

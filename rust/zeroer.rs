@@ -2,32 +2,58 @@
 
 //! The reporter that zeroes the free blocks it is handed.
 
-use crate::abstractions::{
-    page::{
-        FreeBlock,
-        Progress,
-        ZeroedBlock, //
+use crate::{
+    abstractions::{
+        page::{
+            FreeBlock,
+            Progress,
+            Tally,
+            ZeroedBlock, //
+        },
+        page_reporting::Operations,
+        task::cond_resched, //
     },
-    page_reporting::Operations,
-    task::cond_resched, //
+    statistics::Statistics, //
 };
 use core::num::NonZero;
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
+};
 
 /// Pages looked at, and cleared if raw, between two chances to reschedule: 128 KiB.
 const STEP: NonZero<u32> = NonZero::new(32).unwrap();
 
-/// Zeroes what is still raw of every block.
-pub(crate) struct Zeroer;
+/// Zeroes what is still raw of every block, and counts what it does.
+pub(crate) struct Zeroer {
+    /// Where it counts.
+    pub(crate) statistics: Arc<Statistics>,
+}
 
 impl Operations for Zeroer {
-    fn zero<'a>(&self, mut block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
-        loop {
-            cond_resched();
-            block = match block.zero(STEP)? {
-                Progress::Partial(block) => block,
-                Progress::Complete(zeroed) => return Ok(zeroed),
-            };
-        }
+    fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
+        let start = Instant::<Monotonic>::now();
+        let mut tally = Tally::default();
+        let result = zero_all(block, &mut tally);
+
+        // Once per block: the cost for a single page is what matters.
+        self.statistics
+            .count(&tally, result.is_err(), start.elapsed());
+        result
+    }
+}
+
+/// Zeroes all of `block`; adds to `tally` how far it came if that fails.
+fn zero_all<'a>(mut block: FreeBlock<'a>, tally: &mut Tally) -> Result<ZeroedBlock<'a>> {
+    loop {
+        cond_resched();
+        block = match block.zero(STEP, tally)? {
+            Progress::Partial(block) => block,
+            Progress::Complete(zeroed) => return Ok(zeroed),
+        };
     }
 }

@@ -11,13 +11,18 @@ use kernel::{
     bindings,
     prelude::*,
     str::BStr,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
     },
     time::{
         delay::fsleep,
-        Delta, //
+        Delta,
+        Instant,
+        Monotonic, //
     }, //
 };
 
@@ -25,6 +30,7 @@ use crate::{
     abstractions::{
         page::{
             FreeBlock,
+            Tally,
             ZeroedBlock, //
         },
         page_reporting::{
@@ -46,6 +52,7 @@ use crate::{
         Frames,
         Want, //
     },
+    statistics::Statistics,
     zeroer::Zeroer, //
 };
 
@@ -62,6 +69,12 @@ mod abstractions;
 #[path = "../rust/config.rs"]
 mod config;
 mod kunit_pages;
+#[expect(
+    dead_code,
+    reason = "what makes files is tested in a guest, by its users"
+)]
+#[path = "../rust/statistics.rs"]
+mod statistics;
 #[path = "../rust/zeroer.rs"]
 mod zeroer;
 
@@ -120,6 +133,12 @@ fn wait_for(condition: impl Fn() -> bool) -> bool {
 /// Registers a reporter of blocks of at least `order`, to be called at once.
 fn register<T: Operations>(ops: T, order: u32) -> Result<Pin<KBox<Registration<T>>>> {
     KBox::pin_init(Registration::new(ops, at_once(order)), GFP_KERNEL)
+}
+
+/// Registers the real reporter, to be called at once with blocks of at least `order`.
+fn register_zeroer(order: u32) -> Result<Pin<KBox<Registration<Zeroer>>>> {
+    let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
+    register(Zeroer { statistics }, order)
 }
 
 /// Returns options that have blocks of at least `order` reported without delay.
@@ -184,7 +203,7 @@ impl Lone {
     /// Makes a free block of `order` and has the real reporter zero it.
     fn zeroed(order: u32) -> Result<Self> {
         let lone = Self::raw(order)?;
-        let registration = register(Zeroer, 0)?;
+        let registration = register_zeroer(0)?;
         let outcome = lone.wait_for_marks();
         drop(registration);
         outcome.map(|()| lone)
@@ -343,8 +362,8 @@ mod registration {
 
     #[test]
     fn a_second_reporter_is_refused() {
-        let first = register(Zeroer, 0);
-        let second = register(Zeroer, 0).err();
+        let first = register_zeroer(0);
+        let second = register_zeroer(0).err();
         let first_was_fine = first.is_ok();
         drop(first);
 
@@ -354,8 +373,8 @@ mod registration {
 
     #[test]
     fn an_order_too_large_is_refused() {
-        let too_large = register(Zeroer, MAX_ORDER + 1).err();
-        let largest = register(Zeroer, MAX_ORDER).err();
+        let too_large = register_zeroer(MAX_ORDER + 1).err();
+        let largest = register_zeroer(MAX_ORDER).err();
 
         assert!(too_large == Some(EINVAL));
         assert!(largest.is_none());
@@ -378,7 +397,7 @@ mod registration {
 
     #[test]
     fn it_can_be_made_again_and_again() {
-        let failed = (0..50).filter(|_| register(Zeroer, 0).is_err()).count();
+        let failed = (0..50).filter(|_| register_zeroer(0).is_err()).count();
 
         assert!(failed == 0);
     }
@@ -387,7 +406,7 @@ mod registration {
     fn freeing_a_block_wakes_the_worker() {
         assert!(holds(|| {
             let lone = Lone::raw(5)?;
-            let registration = register(Zeroer, 0)?;
+            let registration = register_zeroer(0)?;
             let outcome = lone.wait_for_marks().and_then(|()| {
                 let mut blocks = lone.allocate(5, Want::Any)?;
                 blocks.iter_mut().for_each(Block::fill);
@@ -404,7 +423,7 @@ mod registration {
         assert!(holds(|| {
             let small = Lone::raw(3)?;
             let large = Lone::raw(4)?;
-            let registration = register(Zeroer, 4)?;
+            let registration = register_zeroer(4)?;
             let outcome = large.wait_for_marks().and_then(|()| {
                 let early = small.frames.marked();
                 registration.update(at_once(0));
@@ -456,7 +475,7 @@ mod mark {
             assert!(holds(|| {
                 let lone = Lone::raw(order)?;
                 let before = lone.frames.marked();
-                let registration = register(Zeroer, 0)?;
+                let registration = register_zeroer(0)?;
                 let outcome = lone.wait_for_marks();
                 drop(registration);
                 outcome.map(|()| before == 0)
@@ -484,7 +503,7 @@ mod mark {
             let registration = register(Refuser, 5)?;
             let called = wait_for(|| REFUSED.load(Relaxed) > before);
             drop(registration);
-            let registration = register(Zeroer, 0)?;
+            let registration = register_zeroer(0)?;
             let outcome = lone.wait_for_marks();
             drop(registration);
             outcome.map(|()| called)
@@ -545,7 +564,7 @@ mod mark {
             let (lone, mut blocks) = Lone::half_allocated()?;
             blocks.iter_mut().for_each(Block::fill);
             drop(blocks);
-            let registration = register(Zeroer, 0)?;
+            let registration = register_zeroer(0)?;
             let outcome = lone.wait_for_marks();
             drop(registration);
             outcome.map(|()| lone.frames.lies() == 0)
@@ -595,5 +614,106 @@ mod content {
             }
             Ok(blocks.iter().all(|block| block.frames().is_zero()))
         }));
+    }
+}
+
+#[kunit_tests(zero_page_statistics)]
+mod counted {
+    use super::*;
+
+    /// Number of blocks of 32 pages of which [`HalfCounter`] found half counted as skipped.
+    static HALVES: Atomic<u32> = Atomic::new(0);
+
+    /// The real reporter, and a look at what it counts for each block.
+    struct HalfCounter(Zeroer);
+
+    impl Operations for HalfCounter {
+        fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
+            let before = pages(&self.0.statistics);
+            let result = self.0.zero(block);
+            let after = pages(&self.0.statistics);
+            if (after.0 - before.0, after.1 - before.1) == (16, 16) {
+                HALVES.add(1, Relaxed);
+            }
+            result
+        }
+    }
+
+    /// Returns how many pages are counted as cleared, and as skipped.
+    fn pages(statistics: &Statistics) -> (u64, u64) {
+        (
+            statistics.pages_cleared.load(Relaxed),
+            statistics.pages_skipped.load(Relaxed),
+        )
+    }
+
+    /// Returns what the real reporter counts until `lone` is zeroed, and maybe for a bit longer.
+    fn count(lone: &Lone, order: u32) -> Result<Arc<Statistics>> {
+        let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
+        let zeroer = Zeroer {
+            statistics: Arc::clone(&statistics),
+        };
+        let registration = register(zeroer, order)?;
+        let outcome = lone.wait_for_marks();
+        drop(registration);
+        outcome.map(|()| statistics)
+    }
+
+    #[test]
+    fn every_page_of_a_block_is_counted_once() {
+        assert!(holds(|| {
+            let statistics = count(&Lone::raw(MAX_ORDER)?, MAX_ORDER)?;
+            let (cleared, skipped) = pages(&statistics);
+            // Of no other size than the largest.
+            let blocks = statistics.blocks_reported.load(Relaxed);
+            Ok(cleared >= 1 << MAX_ORDER && cleared + skipped == blocks << MAX_ORDER)
+        }));
+    }
+
+    #[test]
+    fn the_zeroed_half_of_a_block_is_skipped() {
+        assert!(holds(|| {
+            let (lone, mut blocks) = Lone::half_allocated()?;
+            blocks.iter_mut().for_each(Block::fill);
+            drop(blocks);
+            if lone.frames.marked() != lone.frames.len() / 2 {
+                return Err(EAGAIN);
+            }
+            let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
+            let before = HALVES.load(Relaxed);
+            let registration = register(HalfCounter(Zeroer { statistics }), 5)?;
+            let outcome = lone.wait_for_marks();
+            drop(registration);
+            outcome.map(|()| HALVES.load(Relaxed) > before)
+        }));
+    }
+
+    #[test]
+    fn time_is_counted_and_no_more_than_has_passed() {
+        assert!(holds(|| {
+            let lone = Lone::raw(MAX_ORDER)?;
+            let start = Instant::<Monotonic>::now();
+            let statistics = count(&lone, 0)?;
+            let passed = start.elapsed().as_nanos() as u64;
+            let counted = statistics.nanoseconds_clearing.load(Relaxed);
+            Ok(counted > 0 && counted <= passed)
+        }));
+    }
+
+    #[test]
+    fn what_was_done_of_a_failed_block_is_counted() {
+        let statistics = Statistics::new();
+        let tally = Tally {
+            cleared: 3,
+            skipped: 2,
+        };
+        statistics.count(&tally, true, Delta::from_nanos(7));
+        let failed = statistics.blocks_failed.load(Relaxed);
+        statistics.count(&tally, false, Delta::from_nanos(70));
+
+        assert!(failed == 1 && statistics.blocks_failed.load(Relaxed) == 1);
+        assert!(statistics.blocks_reported.load(Relaxed) == 2);
+        assert!(pages(&statistics) == (6, 4));
+        assert!(statistics.nanoseconds_clearing.load(Relaxed) == 77);
     }
 }

@@ -45,7 +45,7 @@ use kernel::{
 /// ```compile_fail
 /// impl Operations for Hasty {
 ///     fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
-///         match block.zero(STEP)? {
+///         match block.zero(STEP, &mut Tally::default())? {
 ///             Progress::Complete(zeroed) => Ok(zeroed),
 ///             Progress::Partial(block) => Ok(block), // Expected `ZeroedBlock`.
 ///         }
@@ -70,6 +70,15 @@ pub(crate) enum Progress<'a> {
     Partial(FreeBlock<'a>),
     /// All of the block is zero.
     Complete(ZeroedBlock<'a>),
+}
+
+/// What [`FreeBlock::zero`] has done, in pages.
+#[derive(Default)]
+pub(crate) struct Tally {
+    /// Cleared and marked.
+    pub(crate) cleared: u32,
+    /// Left as they were, being zeroed already.
+    pub(crate) skipped: u32,
 }
 
 /// What is known of the content of a free page.
@@ -102,7 +111,8 @@ impl<'a> FreeBlock<'a> {
         }
     }
 
-    /// Goes on by up to `step` pages: clears and marks those that are not zeroed already.
+    /// Goes on by up to `step` pages: clears and marks those that are not zeroed already. Adds to
+    /// `tally` what it did, also if it fails.
     ///
     /// Does not allocate. Takes time in proportion to `step`.
     ///
@@ -110,14 +120,17 @@ impl<'a> FreeBlock<'a> {
     ///
     /// [`EHWPOISON`] if the memory of a page has failed. Neither that page nor those after it are
     /// touched.
-    pub(crate) fn zero(mut self, step: NonZero<u32>) -> Result<Progress<'a>> {
+    pub(crate) fn zero(mut self, step: NonZero<u32>, tally: &mut Tally) -> Result<Progress<'a>> {
         let end = self.zeroed.saturating_add(step.get()).min(self.len);
 
         while self.zeroed < end {
             match self.content(self.zeroed) {
-                // INVARIANT: The page is zeroed according to its mark.
-                Content::Zeroed => self.zeroed += 1,
-                Content::Raw => self.zero_raw_run(end)?,
+                Content::Zeroed => {
+                    // INVARIANT: The page is zeroed according to its mark.
+                    self.zeroed += 1;
+                    tally.skipped += 1;
+                }
+                Content::Raw => self.zero_raw_run(end, tally)?,
                 Content::Poisoned => return Err(EHWPOISON),
             }
         }
@@ -157,7 +170,7 @@ impl<'a> FreeBlock<'a> {
 
     /// Clears and marks the raw pages from `zeroed` up to the first that is not raw, or to `end`,
     /// which must not be above `len`.
-    fn zero_raw_run(&mut self, end: u32) -> Result {
+    fn zero_raw_run(&mut self, end: u32, tally: &mut Tally) -> Result {
         let mut run = 0;
         while self.zeroed + run < end && self.content(self.zeroed + run) == Content::Raw {
             run += 1;
@@ -171,6 +184,7 @@ impl<'a> FreeBlock<'a> {
             bindings::clear_highpages_kasan_tagged(page, run as c_int);
             bindings::prezero_mark_pages(page, run)
         };
+        tally.cleared += marked;
 
         // Memory failed after we looked.
         if marked != run {

@@ -50,10 +50,10 @@ check_clippy() {
 }
 
 # Runs the kernel's checkpatch, which leaves a file where it runs. Camel case is
-# what the kernel's page flag functions are named in.
+# what the kernel's page flag functions are named in; IGNORE has more types.
 checkpatch() {
 	(cd "$scratch" && "$patched/scripts/checkpatch.pl" --root="$patched" --strict --codespell \
-		--show-types --ignore CAMELCASE --quiet "$@")
+		--show-types --ignore "CAMELCASE${IGNORE:+,$IGNORE}" --quiet "$@")
 }
 
 # From stdin: of a file that is in git, checkpatch believes it to be a source.
@@ -61,6 +61,10 @@ checkpatch() {
 check_checkpatch_patches() {
 	local patch failed=0
 	while read -r patch; do
+		local IGNORE=
+		# Trace events have a layout of their own.
+		! grep -q '^+++ b/include/trace/events/' "$patches/$patch" ||
+			IGNORE=PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE
 		checkpatch --no-signoff - <"$patches/$patch" || { echo "in $patch"; failed=1; }
 	done < <(series)
 	return "$failed"
@@ -95,9 +99,10 @@ check_abi_documentation() {
 		return 1
 	}
 	[ -z "$words" ] || { printf '%s\n' "$words"; return 1; }
-	for file in enabled mini_order batch_size delay_millisecs; do
-		grep -qx "What:[[:space:]]*/sys/kernel/mm/zero_page/$file" -r Documentation/ABI || {
-			echo "Documentation/ABI says nothing about $file"
+	for file in mm/zero_page/{enabled,mini_order,batch_size,delay_millisecs} \
+		debug/zero_page/{blocks_{reported,failed},pages_{cleared,skipped},nanoseconds_clearing}; do
+		grep -qx "What:[[:space:]]*/sys/kernel/$file" -r Documentation/ABI || {
+			echo "Documentation/ABI says nothing about /sys/kernel/$file"
 			return 1
 		}
 	done

@@ -6,7 +6,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
-.PHONY: all run shell test check fmt clippy setup kernels install modules_install clean help
+.PHONY: all run shell test bench check fmt clippy setup kernels install modules_install clean help
 
 # kbuild,GOALS: runs the kernel's build system on this folder with the toolchain
 # that builds our kernels.  KDIR= is the built kernel tree the module is for;
@@ -46,6 +46,9 @@ test: kernels
 	$(guest_module) KUNIT=1
 	@tests/run
 
+bench: setup
+	@tests/bench/run
+
 check: kernels
 	@scripts/check.sh
 
@@ -62,6 +65,7 @@ help:
 	@echo 'Everything (each does all set-up by itself):'
 	@echo '  run              demonstrate zero_page in QEMU, against a stock kernel'
 	@echo '  test             prove it: static checks, KUnit and guest tests'
+	@echo '  bench            measure what it costs and brings, in QEMU and user-mode Linux'
 	@echo '  shell            a shell in the guest, with the module loaded'
 	@echo 'The module:'
 	@echo '  all              build it for KDIR=<tree> (default: our patched kernel);'

@@ -5,7 +5,9 @@
 #
 #   scripts/build-kernel.sh stock      Linux as it is, tests/guest.config
 #   scripts/build-kernel.sh patched    with patches/, tests/kunitconfig and Rust
-#   scripts/build-kernel.sh --path stock|patched
+#   scripts/build-kernel.sh uml-stock, uml-patched
+#       the same as user-mode Linux, tests/uml.config instead of guest.config
+#   scripts/build-kernel.sh --path NAME
 #       builds nothing, prints the tree of the built kernel
 #
 # The tree is $ZERO_PAGE_CACHE/kernel/<name>-<version>-<key>, built in place;
@@ -18,7 +20,7 @@ scripts=$(dirname "$0")
 # The kernel's make must not see the flags and variables of the make above it.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
-usage="usage: scripts/build-kernel.sh [--path] stock|patched"
+usage="usage: scripts/build-kernel.sh [--path] stock|patched|uml-stock|uml-patched"
 only_path=
 if [ "${1-}" = --path ]; then
 	only_path=1
@@ -28,24 +30,31 @@ name=${1-}
 
 patches=$root/patches/linux-7.3
 fragments=("$root/tests/guest.config")
+image=bzImage
 rust=
 # Lines of output of a complete build, for the progress shown.
 expected_lines=1900
 case $name in
-stock) ;;
-patched)
-	fragments+=("$root/tests/kunitconfig")
-	rust=rust
-	expected_lines=2000
+stock | patched) ;;
+uml-stock | uml-patched)
+	fragments=("$root/tests/uml.config")
+	image=linux
+	expected_lines=1080
+	export ARCH=um
 	;;
 *)
 	die "$usage"
 	;;
 esac
+if [[ $name == *patched ]]; then
+	fragments+=("$root/tests/kunitconfig")
+	rust=rust
+	expected_lines=$((expected_lines + 100))
+fi
 
 # series: the patches of this kernel in their order.
 series() {
-	[ "$name" = patched ] && [ -f "$patches/series" ] || return 0
+	[ -n "$rust" ] && [ -f "$patches/series" ] || return 0
 	sed -E 's/(^|[[:space:]]+)#.*//; s/[[:space:]]+-p1$//; /^[[:space:]]*$/d' "$patches/series"
 }
 
@@ -92,7 +101,7 @@ make_tree() {
 	mkdir -p "$tree.part"
 	run_logged "unpacking Linux $version for the $name kernel" "$log_dir/unpack-$name.log" 0 \
 		unpack "$source" "$tree.part"
-	[ "$name" = stock ] || apply_patches "$tree.part"
+	[ -z "$rust" ] || apply_patches "$tree.part"
 	mv "$tree.part" "$tree"
 }
 
@@ -158,7 +167,7 @@ build() {
 	[ -z "$rust" ] || require_rust "$tree"
 	configure
 	run_logged "building the $name kernel, Linux $version, in $tree" "$log_dir/build-$name.log" \
-		"$expected_lines" make -C "$tree" -j"$(nproc)" bzImage modules
+		"$expected_lines" make -C "$tree" -j"$(nproc)" "$image" modules
 	touch "$stamp"
 }
 

@@ -2,7 +2,9 @@
 /*
  * fill - fault in anonymous or shared memory, time it, and check that it is zero
  *
- *	fill MEBIBYTES thp|4k|shmem [scribble]
+ *	fill MEBIBYTES thp|4k|shmem|hugetlb [scribble]
+ *
+ * hugetlb takes what the pool, /proc/sys/vm/nr_hugepages, has already.
  *
  * Only the page faults are timed. Every byte is checked afterwards, as user
  * space sees it. With "scribble", all of it is overwritten before the program
@@ -36,6 +38,7 @@ static const struct kind {
 	{ "thp", MAP_PRIVATE, MADV_HUGEPAGE },
 	{ "4k", MAP_PRIVATE, MADV_NOHUGEPAGE },
 	{ "shmem", MAP_SHARED, MADV_NOHUGEPAGE },
+	{ "hugetlb", MAP_PRIVATE | MAP_HUGETLB, MADV_NORMAL },
 };
 
 static const struct kind *find_kind(const char *name)
@@ -93,17 +96,18 @@ static size_t count_nonzero(const unsigned long *memory, size_t size)
 static long huge_kib(void)
 {
 	FILE *file = fopen("/proc/self/smaps_rollup", "r");
-	long kib = 0;
+	long kib, sum = 0;
 	char line[256];
 
 	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "AnonHugePages: %ld kB", &kib) == 1)
-			break;
+		if (sscanf(line, "AnonHugePages: %ld kB", &kib) == 1 ||
+		    sscanf(line, "Private_Hugetlb: %ld kB", &kib) == 1)
+			sum += kib;
 	}
 	if (file)
 		fclose(file);
 
-	return kib;
+	return sum;
 }
 
 int main(int argc, char **argv)
@@ -114,7 +118,7 @@ int main(int argc, char **argv)
 	void *memory;
 
 	if (argc < 3 || argc > 4 || (argc == 4 && strcmp(argv[3], "scribble")))
-		errx(2, "usage: fill MEBIBYTES thp|4k|shmem [scribble]");
+		errx(2, "usage: fill MEBIBYTES thp|4k|shmem|hugetlb [scribble]");
 
 	size = strtoul(argv[1], NULL, 10) << 20;
 	kind = find_kind(argv[2]);

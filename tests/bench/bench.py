@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What measurements have in common: figures, and calls into guests.
+
+A measurement is a function decorated with @measurement in a file of this folder
+that tests/bench/run imports. It runs on the host, has guests call functions of
+the same file with in_guest(), and returns figures. Guest functions take and
+return what JSON can carry.
+"""
+
+import inspect
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from statistics import median
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = TOP / "build/bench"
+RUN = Path("/sys/kernel/debug/zero_page_bench/run")
+
+# Free memory counts as zeroed when this share of it is; what is in the per-CPU lists may not be.
+ZEROED = 0.98
+
+sys.path.insert(0, str(TOP / "tests/selftests"))
+import guest  # pylint: disable=wrong-import-position,import-error
+
+measurements = []
+
+
+class Failure(Exception):
+    """Something could not be measured; the text says what."""
+
+
+@dataclass
+class Figure:
+    """One row of the table. target is for result, which is made of stock and value."""
+
+    name: str
+    unit: str
+    stock: float | None
+    value: float
+    result: str
+    target: str
+    met: bool | None
+    conditions: str
+    samples: dict = field(default_factory=dict)
+
+
+def ratio(name, unit, stock, ours, conditions, at_most=None):  # pylint: disable=too-many-arguments
+    """Compares medians of two lists of samples; met if ours is at_most times stock."""
+    values = median(stock), median(ours)
+    times = values[1] / values[0] if values[0] else (math.inf if values[1] else 1)
+    return Figure(name, unit, *values, f"{times:.3f}x", f"<= {at_most}x" if at_most else "",
+                  times <= at_most if at_most else None, conditions,
+                  {"stock": stock, "zero_page": ours})
+
+
+def share(name, part, whole, conditions, at_least=None):
+    """A part of a whole; met if it is at_least that share."""
+    value = part / whole
+    return Figure(name, "%", None, 100 * value, f"{value:.2%}",
+                  f">= {at_least:.0%}" if at_least else "",
+                  value >= at_least if at_least else None, conditions,
+                  {"part": part, "whole": whole})
+
+
+@dataclass
+class Measurement:
+    """A function that returns figures, and the kernels it measures."""
+
+    title: str
+    kernels: tuple
+    function: Callable
+
+
+def measurement(title, *kernels):
+    """Makes a function a measurement with that title, of those kernels."""
+    def register(function):
+        measurements.append(Measurement(title, kernels, function))
+        return function
+    return register
+
+
+# On the host
+
+def progress(text):
+    """Says on stderr what is being done, on the host as in a guest."""
+    print(f"    {text}", file=sys.stderr, flush=True)
+
+
+@cache
+def tree(kernel):
+    """Returns the tree of one of our kernels; its name tells what it was made of."""
+    done = subprocess.run([TOP / "scripts/build-kernel.sh", "--path", kernel], check=True,
+                          stdout=subprocess.PIPE, text=True)
+    return Path(done.stdout.strip())
+
+
+def modules(kernel):
+    """Returns zero_page_bench.ko and zero_page.ko for a kernel; stock ones have no zero_page.ko."""
+    built = BUILD / tree(kernel).name
+    return [str(built / "bench/zero_page_bench.ko"), str(built / "module/zero_page.ko")]
+
+
+def in_guest(kernel, function, *arguments, options=()):
+    """Boots a kernel, calls a guest function with arguments in it and returns the result.
+
+    The kernels uml-stock and uml-patched run with scripts/uml, the others with scripts/vm.
+    """
+    name = kernel.removeprefix("uml-")
+    command = (["scripts/uml", "--kernel", name] if name != kernel
+               else ["scripts/vm", "--no-module", "--kernel", name])
+    where = Path(inspect.getfile(function)).stem
+    command += [*options, "--", str(TOP / "tests/bench/run"), "--guest", where, function.__name__,
+                json.dumps([modules(kernel), *arguments])]
+    progress(f"{kernel}: {' '.join(command[:command.index('--')])}")
+    start = time.monotonic()
+    done = subprocess.run(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          text=True, check=False)
+    if done.returncode:
+        raise Failure(f"{where}.{function.__name__} on {kernel}: the guest ended "
+                      f"with status {done.returncode}")
+    progress(f"{kernel}: done in {time.monotonic() - start:.0f} s")
+    return json.loads(done.stdout)
+
+
+# In the guest
+
+def load_bench(paths):
+    """Loads zero_page_bench.ko."""
+    subprocess.run(["insmod", paths[0]], check=True)
+
+
+def load_zero_page(paths, **parameters):
+    """Loads zero_page.ko of the running kernel, not enabled unless the parameters say so."""
+    guest.MODULE = Path(paths[1])
+    guest.load(**parameters)
+
+
+def run(operation, **parameters):
+    """Has zero_page_bench.ko do something and returns its result."""
+    words = " ".join([operation, *(f"{name}={value}" for name, value in parameters.items())])
+    try:
+        RUN.write_text(words)
+    except OSError as error:
+        raise Failure(f"{words}: {error}, see the guest's log") from error
+    result = json.loads(RUN.read_text())
+    if result["allocated"] != result["count"]:
+        raise Failure(f"{words}: only {result['allocated']} could be allocated")
+    return result
+
+
+def run_each(operation, **parameters):
+    """Does the same, and returns the nanoseconds for one allocation, round by round."""
+    result = run(operation, **parameters)
+    return [sample / result["count"] for sample in result["alloc_ns"]]
+
+
+def free_share_zeroed():
+    """Returns the share of free memory that is zeroed."""
+    counters = guest.vmstat()
+    # nr_free_pages is without the per-CPU lists, nr_free_prezeroed is with them.
+    return min(1.0, counters["nr_free_prezeroed"] / counters["nr_free_pages"])
+
+
+def wait_zeroed(limit=60.0):
+    """Waits until free memory is zeroed and the worker at rest; returns the share that is zeroed."""
+    if guest.wait_until(lambda: free_share_zeroed() >= ZEROED, limit, step=0.02) is None:
+        raise Failure(f"only {free_share_zeroed():.1%} of free memory zeroed within {limit} s")
+    guest.settle(quiet=0.1, limit=limit)
+    return free_share_zeroed()
+
+
+def touch_all():
+    """Uses nearly all free memory once: the host provides it at the first touch."""
+    count = guest.vmstat()["nr_free_pages"] * 9 // 10
+    RUN.write_text(f"pages order=0 count={count} dirty=1")

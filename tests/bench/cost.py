@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What allocations cost at the machine's own speed, in user-mode Linux."""
+
+import time
+
+import bench
+from bench import guest
+
+ORDERS = range(guest.MAX_PAGE_ORDER + 1)
+KINDS = ("raw", "zeroed")
+MEMORY = "1G"
+# The kernels take turns, so that what else the machine does hits both. Where the host
+# puts a guest's memory makes a difference, too: several boots.
+BOOTS, ROUNDS = 5, 5
+PAGES_A_ROUND = (256 << 20) // guest.PAGE_SIZE
+
+ZEROED_TARGET, RAW_TARGET, RAW_TARGET_ORDERS = 1.3, 1.1, range(4, 11)
+CONDITIONS = (f"UML, {MEMORY}, compound, 256 MiB a round; median of {BOOTS} boots of {ROUNDS} rounds, "
+              "kernels taking turns; ")
+
+
+def clear_and_rest():
+    """Leaves the caches as cold as the worker does, so that no sample has it better than another."""
+    bench.run("pages", order=guest.MAX_PAGE_ORDER, count=PAGES_A_ROUND >> guest.MAX_PAGE_ORDER,
+              zero=1, comp=1)
+    time.sleep(0.05)
+
+
+def sample(before):
+    """Returns nanoseconds an allocation by kind and order, a list of samples each."""
+    samples = {kind: {order: [] for order in ORDERS} for kind in KINDS}
+    # The first round finds code and data in no cache: it does not count.
+    for turn in range(ROUNDS + 1):
+        for order in ORDERS:
+            for kind in KINDS:
+                before()
+                values = bench.run_each("pages", order=order, count=PAGES_A_ROUND >> order,
+                                        zero=int(kind == "zeroed"), comp=1)
+                samples[kind][order] += values if turn else []
+    return samples
+
+
+def on_stock(modules):
+    """The stock kernel."""
+    bench.load_bench(modules)
+    bench.touch_all()
+    return {"stock": sample(clear_and_rest)}
+
+
+def on_patched(modules):
+    """The patched kernel, before zero_page was ever enabled, and enabled with all memory zeroed."""
+    bench.load_bench(modules)
+    bench.touch_all()
+    bench.load_zero_page(modules)
+    result = {"off": sample(clear_and_rest)}
+    guest.tune(batch_size=4 << 20, delay_millisecs=50, enabled=1)
+    result["on"] = sample(bench.wait_zeroed)
+    return result
+
+
+@bench.measurement("Cost of an allocation, at native speed (user-mode Linux)",
+                   "uml-stock", "uml-patched")
+def cost():
+    """Raw and zeroed allocations of every order, on both kernels."""
+    samples = {}
+    for boot in range(BOOTS):
+        bench.progress(f"boot {boot + 1} of {BOOTS} of each kernel")
+        for kernel, function in (("uml-stock", on_stock), ("uml-patched", on_patched)):
+            for state, kinds in bench.in_guest(kernel, function, options=("--mem", MEMORY)).items():
+                for kind, orders in kinds.items():
+                    for order, values in orders.items():
+                        samples.setdefault((state, kind, int(order)), []).extend(values)
+
+    figures = []
+    for name, stock, ours, conditions in (
+            ("pre-zeroed against stock's raw", ("stock", "raw"), ("on", "zeroed"), "all free memory zeroed"),
+            ("raw, enabled and idle", ("stock", "raw"), ("on", "raw"), "all free memory zeroed"),
+            ("raw, never enabled", ("stock", "raw"), ("off", "raw"), "zero_page never enabled"),
+            ("pre-zeroed against stock's zeroed", ("stock", "zeroed"), ("on", "zeroed"),
+             "all free memory zeroed")):
+        for order in ORDERS:
+            target = None
+            if name == "pre-zeroed against stock's raw":
+                target = ZEROED_TARGET
+            elif name == "raw, enabled and idle" and order in RAW_TARGET_ORDERS:
+                target = RAW_TARGET
+            figures.append(bench.ratio(f"{name}, order {order}", "ns", samples[*stock, order],
+                                       samples[*ours, order], CONDITIONS + conditions, target))
+    return figures

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How much of what user space asks for is there, zeroed in advance."""
+
+import time
+from pathlib import Path
+
+import bench
+from bench import guest
+
+OPTIONS = ("--mem", "2G")
+KINDS = {"4k": "4 KiB pages", "thp": "huge pages (THP)", "hugetlb": "hugetlb pages"}
+SHARE_FILLED = 0.75
+MIB_PER_HUGE_PAGE = 2
+TARGET = 0.97
+# Pools have counters of their own; a series that does not know them has no hits there.
+COUNTERS = {"hugetlb": ("prezero_hit_hugetlb", "prezero_miss_hugetlb")}
+POOL_QUIET_SECONDS = 3
+
+NR_HUGEPAGES = Path("/proc/sys/vm/nr_hugepages")
+
+
+def reserve(mebibytes):
+    """Has the pool of hugetlb hold so much, or nothing."""
+    pages = mebibytes // MIB_PER_HUGE_PAGE
+    NR_HUGEPAGES.write_text(str(pages))
+    if int(NR_HUGEPAGES.read_text()) != pages:
+        raise bench.Failure(f"the guest could not reserve {mebibytes} MiB for hugetlb")
+
+
+def wait_pool_zeroed():
+    """Waits until the free pages of pools are zeroed, as far as that is done at all."""
+    last = None
+    while (now := guest.vmstat().get("prezero_zeroed_hugetlb", 0)) != last:
+        last = now
+        time.sleep(POOL_QUIET_SECONDS)
+
+
+def fill(kind, mebibytes):
+    """Fills so much with all free memory zeroed; returns pages wanted, hits and misses."""
+    if kind == "hugetlb":
+        reserve(mebibytes)
+        wait_pool_zeroed()
+    else:
+        bench.wait_zeroed()
+    before = guest.vmstat()
+    seconds, nonzero, huge_kib = guest.fill(mebibytes, kind)
+    after = guest.vmstat()
+    if nonzero:
+        raise bench.Failure(f"{kind}: {nonzero} words of new memory are not zero")
+    if kind != "4k" and huge_kib < mebibytes << 9:
+        raise bench.Failure(f"{kind}: the guest gave only {huge_kib >> 10} MiB of {mebibytes} in huge pages")
+    hits, misses = (after.get(name, 0) - before.get(name, 0)
+                    for name in COUNTERS.get(kind, ("prezero_hit", "prezero_miss")))
+    # More than the fill may have asked for zeros, and whoever does not ask the allocator had no hit.
+    return {"wanted": max(mebibytes * guest.PAGES_PER_MIB, hits + misses), "hits": hits,
+            "misses": misses, "mib": mebibytes, "seconds": seconds}
+
+
+def fills(modules):
+    """Fills most of the memory, one kind after the other."""
+    bench.load_zero_page(modules, enabled=1, batch_size=0, delay_millisecs=100)
+    mebibytes = int(guest.mib_total() * SHARE_FILLED) // MIB_PER_HUGE_PAGE * MIB_PER_HUGE_PAGE
+    return {kind: fill(kind, mebibytes) for kind in KINDS}
+
+
+@bench.measurement("Hits (QEMU, 2 GiB, all free memory zeroed, 75 % filled)", "patched")
+def hit_rates():
+    """Fills by 4 KiB faults, THP and hugetlb."""
+    figures = []
+    for kind, result in bench.in_guest("patched", fills, options=OPTIONS).items():
+        figure = bench.share(f"hits of pages wanted, {KINDS[kind]}", result["hits"], result["wanted"],
+                             "QEMU, 2 GiB, 2 CPUs, one fill after the other", TARGET)
+        figure.samples = result
+        figures.append(figure)
+    return figures

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Fallbacks and failures under memory pressure, without zero_page and with it."""
+
+import json
+import subprocess
+
+import bench
+
+# Rates differ from boot to boot by more than zero_page could explain: many boots, in turns.
+BOOTS = 5
+CONDITIONS = (f"QEMU, 1 GiB, 2 CPUs, tests/bench/pressure_guest.py; median of {BOOTS} boots of each, "
+              "taking turns")
+# What of what it is a share of
+RATES = {
+    "THP faults that fell back": ("thp_fault_fallback", ("thp_fault_fallback", "thp_fault_alloc")),
+    "compactions that failed": ("compact_fail", ("compact_fail", "compact_success")),
+}
+
+
+def boot(kernel, *arguments):
+    """Runs the load in a guest; returns what it counted."""
+    bench.progress(f"{kernel} {' '.join(arguments)}")
+    done = subprocess.run(
+        ["scripts/vm", "--kernel", kernel, "--no-module", "--mem", "1G", "--",
+         "tests/bench/pressure_guest.py", *arguments],
+        cwd=bench.TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise bench.Failure(f"pressure_guest.py on {kernel} ended with status {done.returncode}")
+    return json.loads(done.stdout)
+
+
+@bench.measurement("Under memory pressure (QEMU, 1 GiB)", "stock", "patched")
+def pressure():
+    """The same load on the stock kernel, and with zero_page enabled."""
+    stock, ours = [], []
+    for _ in range(BOOTS):
+        stock.append(boot("stock"))
+        ours.append(boot("patched", "enabled"))
+
+    def rates(runs, part, whole):
+        return [100 * run[part] / max(sum(run[name] for name in whole), 1) for run in runs]
+
+    figures = [bench.ratio(name, "%", rates(stock, *of), rates(ours, *of), CONDITIONS, at_most=1)
+               for name, of in RATES.items()]
+    for name in ("page_allocation_failures", "oom_kill"):
+        values = [sum(run[name] for run in runs) for runs in (stock, ours)]
+        figures.append(bench.Figure(name.replace("_", " "), "", *values, f"{values[1]}",
+                                    f"<= {values[0]}", values[1] <= values[0], CONDITIONS))
+    figures.append(bench.ratio("seconds", "s", [run["seconds"] for run in stock],
+                               [run["seconds"] for run in ours], CONDITIONS))
+    return figures

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What huge pages and allocations become of under fragmentation and pressure, in a guest.
+
+	pressure_guest.py [enabled]
+
+With "enabled", zero_page is loaded and zeroes what it can; without, it is never loaded. The same
+load runs in both cases: memory full of holes of one page, files in memory that come and go, and
+processes that want huge pages. Prints one line of JSON: seconds, events of /proc/vmstat, failed
+allocations in the kernel's log, and how many huge pages the hugetlb pool got at the end, when it
+asked for more than there can be. Fewer failures and fallbacks are better.
+"""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "selftests"))
+sys.dont_write_bytecode = True
+# pylint: disable=wrong-import-position
+from guest import FILL, PAGES_PER_MIB, Memory, kernel_log, load, mib_total, vmstat
+
+ROUNDS = 4
+EVENTS = ("thp_fault_alloc", "thp_fault_fallback", "compact_stall", "compact_fail",
+          "compact_success", "compact_migrate_scanned", "compact_free_scanned",
+          "allocstall_dma32", "allocstall_normal", "allocstall_movable", "pgscan_direct",
+          "oom_kill", "prezero_zeroed", "prezero_hit", "prezero_miss", "prezero_waste")
+POOL = Path("/proc/sys/vm/nr_hugepages")
+FILE = Path("/dev/shm/pressure")
+
+
+def fragmented(mebibytes, chance):
+    """Takes memory and gives every other page of it back, at random."""
+    memory = Memory(mebibytes)
+    pages = range(mebibytes * PAGES_PER_MIB)
+    for index in chance.sample(pages, len(pages) // 2):
+        memory.free_page(index)
+    return memory
+
+
+def put_under_pressure(total, chance):
+    """Wants huge pages beside fragmented memory, while files come and go."""
+    memory = fragmented(total * 6 // 10, chance)
+    for part in (0.3, 0.4, 0.46):
+        writer = subprocess.Popen(["dd", "if=/dev/zero", f"of={FILE}", "bs=64k", "status=none",
+                                   f"count={int(total * 0.1) * 16}"])
+        user = subprocess.Popen([FILL, str(int(total * part)), "thp", "scribble"],
+                                stdout=subprocess.DEVNULL)
+        statuses = [process.wait() for process in (user, writer)]
+        FILE.unlink(missing_ok=True)
+        if any(statuses):
+            raise SystemExit(f"pressure: fill, dd: {statuses}")
+    memory.free()
+
+
+def main():
+    """Runs the load; prints what became of it."""
+    enabled = sys.argv[1:] == ["enabled"]
+    if enabled:
+        load(enabled=1, delay_millisecs=10, batch_size=4 << 20)
+    chance = random.Random(1)
+    total = mib_total()
+    before, start = vmstat(), time.monotonic()
+    for _ in range(ROUNDS):
+        put_under_pressure(total, chance)
+    memory = fragmented(total * 6 // 10, chance)
+    POOL.write_text(str(total))
+    pool = int(POOL.read_text())
+    POOL.write_text("0")
+    memory.free()
+    after = vmstat()
+    print(json.dumps({
+        "zero_page": "enabled" if enabled else "not loaded",
+        "seconds": round(time.monotonic() - start, 1),
+        **{name: after[name] - before[name] for name in EVENTS if name in after},
+        "page_allocation_failures": kernel_log().count("page allocation failure"),
+        "huge_pages_in_pool": pool,
+    }))
+
+
+main()

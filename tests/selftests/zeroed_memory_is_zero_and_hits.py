@@ -38,7 +38,7 @@ def huge_pages_are_zero_and_hit():
 
 @test
 def shared_memory_is_zero():
-    """Shared memory, which may or may not profit yet."""
+    """Shared memory; that it hits is tested elsewhere."""
     settle()
     check(fill(mib_total() // 4, "shmem", "scribble")[1] == 0, "words are not zero")
 

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Pages of a hugetlb pool are zero for whoever gets them while the worker is zeroing the pool."""
+
+import itertools
+import mmap
+import time
+from pathlib import Path
+
+from consumers import Counted, Process, anonymous, check_zero, scribble, start
+from guest import MADV_POPULATE_WRITE, load, rmmod, tune
+from ksft import check, main, note, test
+
+SECONDS = 15
+POOL = Path("/proc/sys/vm/nr_hugepages")
+OVERCOMMIT = Path("/proc/sys/vm/nr_overcommit_hugepages")
+OPTIMIZE = Path("/proc/sys/vm/hugetlb_optimize_vmemmap")
+
+# <asm-generic/mman-common.h>
+MAP_HUGETLB = 0x40000
+
+
+def use_pool(mebibytes, end):
+    """Takes pages, which must be zero, scribbles on them and gives them back, until `end`."""
+    rounds = 0
+    while time.monotonic() < end:
+        try:
+            memory = anonymous(mebibytes, mmap.MAP_PRIVATE | MAP_HUGETLB)
+        except OSError:
+            # The pool is small at the moment.
+            time.sleep(0.01)
+            continue
+        memory.madvise(MADV_POPULATE_WRITE)
+        check_zero(memory)
+        scribble(memory)
+        memory.close()
+        rounds += 1
+    check(rounds > 0, "never got a page")
+
+
+@test
+def every_user_of_the_pool_gets_zeros():
+    """The pool grows and shrinks, zeroing is switched on and off, the module comes and goes."""
+    start()
+    OVERCOMMIT.write_text("8")
+    end = time.monotonic() + SECONDS
+    users = [Process(use_pool, mebibytes, end) for mebibytes in (2, 6, 16, 32)]
+    with Counted() as counted:
+        for step in itertools.count():
+            POOL.write_text(str((64, 16, 40, 4)[step % 4]))
+            OPTIMIZE.write_text(str(step // 4 % 2))
+            time.sleep(0.3)
+            tune(enabled=int(step % 5 != 4))
+            if step % 7 == 6:
+                rmmod()
+                load(enabled=1, delay_millisecs=0, batch_size=0)
+            if time.monotonic() > end:
+                break
+    for user in users:
+        user.wait()
+    for file in (POOL, OVERCOMMIT, OPTIMIZE):
+        file.write_text("0")
+    note(f"{step + 1} steps, {counted}")
+    for name in ("prezero_zeroed_hugetlb", "prezero_hit_hugetlb", "prezero_miss_hugetlb"):
+        check(counted[name] > 0, f"{name} did not rise: the test tests nothing")
+
+
+main()

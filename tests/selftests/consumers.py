@@ -7,8 +7,8 @@ import os
 import traceback
 from pathlib import Path
 
-from guest import (PAGES_PER_MIB, fill, load, settle, shrink_per_cpu_lists, tune, vmstat,
-                   wait_until)
+from guest import (MADV_POPULATE_WRITE, PAGES_PER_MIB, fill, load, settle, shrink_per_cpu_lists,
+                   tune, vmstat, wait_until)
 from ksft import check, note
 
 CHUNK = 1 << 20
@@ -115,6 +115,15 @@ def scribble(mapping):
     """Overwrites all of a mapping of whole MiB."""
     for offset in range(0, len(mapping), CHUNK):
         mapping[offset:offset + CHUNK] = SCRIBBLE
+
+
+def fault(memory):
+    """Faults in a mapping, which must be zero, and scribbles on it; returns what was counted."""
+    with Counted() as counted:
+        memory.madvise(MADV_POPULATE_WRITE)
+    check_zero(memory)
+    scribble(memory)
+    return counted
 
 
 def check_hits(what, counted, name, mebibytes, enough=ENOUGH):

@@ -5,8 +5,8 @@
 import mmap
 from pathlib import Path
 
-from consumers import Counted, Process, anonymous, check_zero, scribble, start
-from guest import MADV_POPULATE_WRITE, PAGES_PER_MIB, settle, tune, vmstat, wait_until
+from consumers import Process, anonymous, fault, start
+from guest import PAGES_PER_MIB, settle, tune, vmstat, wait_until
 from ksft import check, main, note, test
 
 POOL = Path("/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages")
@@ -30,10 +30,7 @@ def resize(pages):
 def use():
     """Takes a page, which must be zero, and scribbles on it; returns what was counted."""
     memory = anonymous(MIB, mmap.MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_1GB)
-    with Counted() as counted:
-        memory.madvise(MADV_POPULATE_WRITE)
-    check_zero(memory)
-    scribble(memory)
+    counted = fault(memory)
     memory.close()
     return counted
 

@@ -7,8 +7,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from consumers import (Counted, Process, Setting, anonymous, check_hits, check_zero, free_mib,
-                       scribble, start, zero_scribbled_memory)
+from consumers import (Counted, Process, Setting, anonymous, check_hits, check_zero, fault,
+                       free_mib, scribble, start, zero_scribbled_memory)
 from guest import MADV_POPULATE_WRITE, PAGES_PER_MIB, settle, tune, vmstat, wait_until
 from ksft import check, main, note, test
 
@@ -30,15 +30,6 @@ def resize(pages):
     """Sets how many pages the pool has."""
     (POOL / "nr_hugepages").write_text(str(pages))
     check(pool("nr_hugepages") == pages, f"{pool('nr_hugepages')} huge pages, not {pages}")
-
-
-def fault(memory):
-    """Faults in a mapping, which must be zero, and scribbles on it; returns what was counted."""
-    with Counted() as counted:
-        memory.madvise(MADV_POPULATE_WRITE)
-    check_zero(memory)
-    scribble(memory)
-    return counted
 
 
 def use_and_scribble():

@@ -5,10 +5,9 @@
 import mmap
 import os
 
-from consumers import (SCRIBBLE, Counted, Setting, anonymous, check_hits, check_zero,
-                       free_raw_last, raw_mib, scribble, start, stop_in_the_middle,
-                       zero_scribbled_memory)
-from guest import MADV_POPULATE_WRITE, PAGE_SIZE, PAGES_PER_MIB, mib_total
+from consumers import (SCRIBBLE, Counted, Setting, anonymous, check_hits, fault, free_raw_last,
+                       raw_mib, start, stop_in_the_middle, zero_scribbled_memory)
+from guest import PAGE_SIZE, PAGES_PER_MIB, mib_total
 from ksft import check, main, note, test
 
 MIB = 128
@@ -24,12 +23,9 @@ def map_memfd():
     return memory
 
 
-def fault(memory):
-    """Faults in a mapping, which must be zero, and scribbles on it; returns what was counted."""
-    with Counted() as counted:
-        memory.madvise(MADV_POPULATE_WRITE)
-    check_zero(memory)
-    scribble(memory)
+def use(memory):
+    """Does the same as fault() and unmaps the mapping; returns what was counted."""
+    counted = fault(memory)
     memory.close()
     return counted
 
@@ -40,14 +36,14 @@ def shared_anonymous_memory_hits():
     start()
     for _ in range(2):
         zero_scribbled_memory()
-        check_hits("shared", fault(anonymous(MIB, mmap.MAP_SHARED)), "prezero_hit", MIB)
+        check_hits("shared", use(anonymous(MIB, mmap.MAP_SHARED)), "prezero_hit", MIB)
 
 
 @test
 def memfd_faults_hit():
     """A file made by memfd_create(2), mapped."""
     zero_scribbled_memory()
-    check_hits("memfd", fault(map_memfd()), "prezero_hit", MIB)
+    check_hits("memfd", use(map_memfd()), "prezero_hit", MIB)
 
 
 @test
@@ -55,7 +51,7 @@ def huge_shared_memory_hits():
     """Huge pages of shared memory are a class of their own."""
     zero_scribbled_memory()
     with Setting(SHMEM_ENABLED, "always"):
-        counted = fault(map_memfd())
+        counted = use(map_memfd())
     folios = counted["thp_file_alloc"]
     check(folios >= 0.9 * MIB / 2, f"{folios} huge pages for {MIB} MiB")
     check_hits("huge shared", counted, "prezero_hit_huge", MIB)

@@ -73,6 +73,11 @@ impl Block {
         }
     }
 
+    /// Returns whether every byte of the block is as [`Block::fill`] has left it.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.frames().pages().all(|page| has_only(page, PATTERN))
+    }
+
     /// Makes every byte of the block non-zero.
     pub(crate) fn fill(&mut self) {
         for page in self.frames().pages() {
@@ -137,7 +142,12 @@ impl Frames {
         unsafe { bindings::PageBuddy(bindings::pfn_to_page(self.first)) != 0 }
     }
 
-    /// Returns how many of the pages are marked as being zero.
+    /// Returns how many of the pages, which are allocated, have a flag left that only free ones have.
+    pub(crate) fn flagged(self) -> usize {
+        self.pages().filter(|&page| is_flagged(page)).count()
+    }
+
+    /// Returns how many of the pages, which are free, are marked as being zero.
     pub(crate) fn marked(self) -> usize {
         self.pages().filter(|&page| is_marked(page)).count()
     }
@@ -168,17 +178,29 @@ impl Frames {
 
 /// Returns whether `page`, which must be one of [`Frames::pages`], is marked as being zero.
 fn is_marked(page: *mut bindings::page) -> bool {
-    // SAFETY: `page` is a valid `struct page`. The test is an atomic read.
-    unsafe { bindings::PageZero(page) != 0 }
+    // SAFETY: `page` is a valid `struct page`, and this only reads it and those before it.
+    unsafe { bindings::prezero_page_is_zero(page) }
+}
+
+/// Returns whether `page`, which must be one of [`Frames::pages`], has a flag that only free pages
+/// may have.
+fn is_flagged(page: *mut bindings::page) -> bool {
+    // SAFETY: `page` is a valid `struct page`. The tests are atomic reads.
+    unsafe { bindings::PageZero(page) != 0 || bindings::PageExtent(page) != 0 }
 }
 
 /// Returns whether every byte of `page`, which must be one of [`Frames::pages`], is zero.
 fn is_zero(page: *mut bindings::page) -> bool {
+    has_only(page, 0)
+}
+
+/// Returns whether every byte of `page`, which must be one of [`Frames::pages`], is `byte`.
+fn has_only(page: *mut bindings::page, byte: u8) -> bool {
     // SAFETY: `page` is memory, so it can be mapped and read, by C code that does not mind others
     // writing to it. Mappings of a task are undone in reverse order.
     unsafe {
         let address = bindings::kmap_local_page(page);
-        let first_other = bindings::memchr_inv(address, 0, PAGE_SIZE);
+        let first_other = bindings::memchr_inv(address, byte.into(), PAGE_SIZE);
         bindings::kunmap_local(address);
         first_other.is_null()
     }

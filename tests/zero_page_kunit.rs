@@ -443,7 +443,7 @@ mod mark {
     fn allocation_removes_it(order: u32, want: Want) -> bool {
         holds(|| {
             let blocks = Lone::zeroed(order)?.allocate(order, want)?;
-            Ok(blocks.iter().all(|block| block.frames().marked() == 0))
+            Ok(blocks.iter().all(|block| block.frames().flagged() == 0))
         })
     }
 
@@ -453,6 +453,19 @@ mod mark {
         match blocks.last() {
             Some(taken) if taken.frames() == high => [high, low],
             _ => [low, high],
+        }
+    }
+
+    /// Does not look like chance but is the same in every run: xorshift, as by Marsaglia (2003).
+    struct Random(u32);
+
+    impl Random {
+        /// Returns a number below `end`.
+        fn below(&mut self, end: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 17;
+            self.0 ^= self.0 << 5;
+            self.0 as usize % end
         }
     }
 
@@ -540,7 +553,7 @@ mod mark {
         assert!(holds(|| {
             let (lone, blocks) = Lone::half_allocated()?;
             let [taken, free] = halves(&lone, &blocks);
-            is_kept(taken, free)
+            is_kept(taken, free).map(|kept| kept && taken.flagged() == 0)
         }));
     }
 
@@ -556,6 +569,51 @@ mod mark {
             }
             is_kept(freed, free)
         }));
+    }
+
+    #[test]
+    fn blocks_cut_out_of_partly_zeroed_ones_are_as_they_should() {
+        const ROUNDS: usize = 4;
+        const STEPS: usize = 1024;
+        const PIECES: usize = 256;
+
+        let mut random = Random(1);
+        let mut blocks = KVec::new();
+        let (mut flagged, mut dirty, mut lost) = (0, 0, 0);
+
+        for step in 0..ROUNDS * STEPS {
+            if step % STEPS == 0 {
+                // All that is free between the pieces is zeroed, and gets dirty from now on.
+                let registration = register_zeroer(0);
+                fsleep(Delta::from_millis(100));
+                drop(registration);
+            }
+            if blocks.len() == PIECES || (random.below(2) == 0 && !blocks.is_empty()) {
+                let (chosen, last) = (random.below(blocks.len()), blocks.len() - 1);
+                blocks.swap(chosen, last);
+                if blocks.pop().is_some_and(|block: Block| !block.is_filled()) {
+                    lost += 1;
+                }
+                continue;
+            }
+            // Small blocks mostly, so that large ones are cut in many ways.
+            let largest = random.below(1 + MAX_ORDER as usize);
+            let order = random.below(1 + largest) as u32;
+            let want = [Want::Any, Want::Zeros][random.below(2)];
+            let Ok(mut block) = Block::new(order, want) else {
+                continue;
+            };
+            flagged += block.frames().flagged();
+            if matches!(want, Want::Zeros) && !block.frames().is_zero() {
+                dirty += 1;
+            }
+            block.fill();
+            // Without memory for it the block is freed.
+            let _ = blocks.push(block, GFP_KERNEL);
+        }
+
+        drop(blocks);
+        assert_eq!((flagged, dirty, lost), (0, 0, 0));
     }
 
     #[test]

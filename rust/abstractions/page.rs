@@ -23,7 +23,8 @@ use kernel::{
 ///
 /// - `first` points to the first of `len` consecutive `struct page` of one buddy block.
 /// - These pages are free, and for the duration of `'a` nobody else touches their content.
-/// - The first `zeroed` of them, at most `len`, are entirely zero and marked so.
+/// - The first `zeroed` of them, at most `len`, are entirely zero and marked so, and nothing that
+///   was known before began among them and goes on behind them.
 ///
 /// # Examples
 ///
@@ -86,8 +87,8 @@ pub(crate) struct Tally {
 enum Content {
     /// Unknown.
     Raw,
-    /// All zero, and marked so.
-    Zeroed,
+    /// All zero, and marked so, like so many pages from this one on.
+    Zeroed(u32),
     /// The memory has failed and must not be touched.
     Poisoned,
 }
@@ -111,8 +112,8 @@ impl<'a> FreeBlock<'a> {
         }
     }
 
-    /// Goes on by up to `step` pages: clears and marks those that are not zeroed already. Adds to
-    /// `tally` what it did, also if it fails.
+    /// Goes on by `step` pages: clears and marks those that are not zeroed already, and skips the
+    /// others, which may be more than that. Adds to `tally` what it did, also if it fails.
     ///
     /// Does not allocate. Takes time in proportion to `step`.
     ///
@@ -125,17 +126,19 @@ impl<'a> FreeBlock<'a> {
 
         while self.zeroed < end {
             match self.content(self.zeroed) {
-                Content::Zeroed => {
-                    // INVARIANT: The page is zeroed according to its mark.
-                    self.zeroed += 1;
-                    tally.skipped += 1;
+                Content::Zeroed(pages) => {
+                    // INVARIANT: These pages are zeroed according to the mark, which goes no
+                    // further than they or the block.
+                    let pages = pages.min(self.len - self.zeroed);
+                    self.zeroed += pages;
+                    tally.skipped += pages;
                 }
                 Content::Raw => self.zero_raw_run(end, tally)?,
                 Content::Poisoned => return Err(EHWPOISON),
             }
         }
 
-        Ok(if end == self.len {
+        Ok(if self.zeroed == self.len {
             Progress::Complete(ZeroedBlock {
                 _isolated: PhantomData,
             })
@@ -150,19 +153,24 @@ impl<'a> FreeBlock<'a> {
         self.first.as_ptr().wrapping_add(index as usize)
     }
 
-    /// Returns what is known of the page at `index`, which must be below `len`.
+    /// Returns what is known of the page at `index`, which must be below `len`, and before which
+    /// there are only zeroed pages and raw ones that were looked at.
     fn content(&self, index: u32) -> Content {
         let page = self.page(index);
 
-        // SAFETY: By the type invariants and the requirement on `index`, `page` is a valid
-        // `struct page`. Its flags are read atomically.
-        let (poisoned, zeroed) =
-            unsafe { (bindings::PageHWPoison(page), bindings::PageZero(page)) };
+        // SAFETY: By the type invariants and the requirements, `page` is a valid `struct page` of
+        // an isolated block. Its flags are read atomically.
+        let (poisoned, zeroed) = unsafe {
+            (
+                bindings::PageHWPoison(page),
+                bindings::prezero_zeroed_pages(page),
+            )
+        };
 
         if poisoned != 0 {
             Content::Poisoned
         } else if zeroed != 0 {
-            Content::Zeroed
+            Content::Zeroed(zeroed)
         } else {
             Content::Raw
         }

@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import combinations
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / "build/bench"
@@ -58,6 +59,24 @@ def ratio(name, unit, stock, ours, conditions, at_most=None):  # pylint: disable
     return Figure(name, unit, *values, f"{times:.3f}x", f"<= {at_most}x" if at_most else "",
                   times <= at_most if at_most else None, conditions,
                   {"stock": stock, "zero_page": ours})
+
+
+def no_worse(name, unit, stock, ours, conditions):
+    """Compares means of two lists of samples that vary more than they may differ; met unless
+    ours is worse, that is higher, by more than chance explains.
+
+    A permutation test: of all ways to deal the samples to two hands, at least one in twenty has to
+    make as large a difference.
+    """
+    def excess(chosen, every):
+        return sum(chosen) / len(chosen) - (sum(every) - sum(chosen)) / (len(every) - len(chosen))
+
+    every = [*stock, *ours]
+    found = excess(ours, every)
+    ways = [excess(hand, every) for hand in combinations(every, len(ours))]
+    chance = sum(way >= found - 1e-9 for way in ways) / len(ways)
+    return Figure(name, unit, mean(stock), mean(ours), f"p={chance:.2f}", "p >= 0.05",
+                  chance >= 0.05, conditions, {"stock": stock, "zero_page": ours})
 
 
 def share(name, part, whole, conditions, at_least=None):

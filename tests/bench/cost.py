@@ -15,12 +15,12 @@ BOOTS, ROUNDS = 5, 5
 PAGES_A_ROUND = (256 << 20) // guest.PAGE_SIZE
 
 ZEROED_TARGET, RAW_TARGET, RAW_TARGET_ORDERS = 1.3, 1.1, range(4, 11)
-CONDITIONS = (f"UML, {MEMORY}, compound, 256 MiB a round; median of {BOOTS} boots of {ROUNDS} rounds, "
+CONDITIONS = (f"UML, {MEMORY}, compound, 256 MiB a round, page structures not cached; median of {BOOTS} boots of {ROUNDS} rounds, "
               "kernels taking turns; ")
 
 
 def clear_and_rest():
-    """Leaves the caches as cold as the worker does, so that no sample has it better than another."""
+    """Does what the worker does: clears memory, and leaves the processor alone for a while."""
     bench.run("pages", order=guest.MAX_PAGE_ORDER, count=PAGES_A_ROUND >> guest.MAX_PAGE_ORDER,
               zero=1, comp=1)
     time.sleep(0.05)
@@ -35,7 +35,7 @@ def sample(before):
             for kind in KINDS:
                 before()
                 values = bench.run_each("pages", order=order, count=PAGES_A_ROUND >> order,
-                                        zero=int(kind == "zeroed"), comp=1)
+                                        zero=int(kind == "zeroed"), comp=1, cold=1)
                 samples[kind][order] += values if turn else []
     return samples
 

@@ -21,6 +21,7 @@
  *	pair=1	free each piece before the next is allocated; alloc_ns is for both
  *	check=1	count pages that are not zero, between allocating and freeing
  *	dirty=1	overwrite everything before it is freed
+ *	cold=1	take all page structures out of the caches before allocating (x86-64)
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -58,7 +59,7 @@ struct request {
 	enum op op;
 	gfp_t gfp;
 	unsigned int order, bytes, count, rounds;
-	unsigned int zero, comp, movable, pair, check, dirty;
+	unsigned int zero, comp, movable, pair, check, dirty, cold;
 };
 
 static const struct param {
@@ -78,6 +79,7 @@ static const struct param {
 	PARAM(pair, 0, 1, 0),
 	PARAM(check, 0, 1, 0),
 	PARAM(dirty, 0, 1, 0),
+	PARAM(cold, 0, IS_ENABLED(CONFIG_X86_64), 0),
 };
 
 static DEFINE_MUTEX(bench_mutex);
@@ -139,11 +141,31 @@ static void look_and_scribble(const struct request *request, void *piece)
 	}
 }
 
+/*
+ * Which page structures are in the caches decides how long a large allocation
+ * takes, and that depends on what was done before: freed, zeroed, or nothing.
+ */
+static void flush_page_structures(void)
+{
+#ifdef CONFIG_X86_64
+	pg_data_t *node = NODE_DATA(first_online_node);
+	unsigned long pfn;
+
+	for (pfn = node->node_start_pfn; pfn < pgdat_end_pfn(node); pfn++)
+		if (pfn_valid(pfn))
+			asm volatile("clflush %0" : "+m" (*pfn_to_page(pfn)));
+	mb();
+#endif
+}
+
 static __always_inline void run_round(enum op op, const struct request *request, void **pieces,
 				      unsigned int round)
 {
 	unsigned int i, allocated;
 	u64 start;
+
+	if (request->cold)
+		flush_page_structures();
 
 	start = ktime_get_ns();
 	for (i = 0; i < request->count; i++) {
@@ -256,7 +278,7 @@ static int parse_param(struct request *request, char *word)
 		return 0;
 	}
 
-	pr_err("%s: expected order, bytes, count, rounds, zero, comp, movable, pair, check or dirty, each with =NUMBER\n",
+	pr_err("%s: expected order, bytes, count, rounds, zero, comp, movable, pair, check, dirty or cold, each with =NUMBER\n",
 	       name);
 	return -EINVAL;
 }
@@ -293,8 +315,8 @@ static int parse(struct request *request, char *line)
 		       KMALLOC_MAX_CACHE_SIZE + 1, KMALLOC_MAX_SIZE);
 		return -EINVAL;
 	}
-	if (request->pair && (request->check || request->dirty)) {
-		pr_err("pair=1: expected neither check=1 nor dirty=1\n");
+	if (request->pair && (request->check || request->dirty || request->cold)) {
+		pr_err("pair=1: expected neither check=1 nor dirty=1 nor cold=1\n");
 		return -EINVAL;
 	}
 	return 0;

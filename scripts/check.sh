@@ -135,8 +135,10 @@ check_unpatched_kernel_is_refused_in_one_line() {
 	return 1
 }
 
+# Where patches quote the line of a function, they cut it off in the middle of a word.
 check_spelling() {
-	project_files ':!COPYING' | xargs -d '\n' codespell --ignore-words-list=crate,extraversion,uptodate
+	project_files ':!COPYING' | xargs -d '\n' codespell \
+		--ignore-words-list=crate,extraversion,uptodate --ignore-regex='^@@ .*'
 }
 
 check_shellcheck() {

@@ -142,7 +142,7 @@ impl Frames {
         unsafe { bindings::PageBuddy(bindings::pfn_to_page(self.first)) != 0 }
     }
 
-    /// Returns how many of the pages, which are allocated, have a flag left that only free ones have.
+    /// Returns how many of the pages, which are allocated, have a flag that only free ones have.
     pub(crate) fn flagged(self) -> usize {
         self.pages().filter(|&page| is_flagged(page)).count()
     }

@@ -13,10 +13,13 @@ MEMORY = "1G"
 # puts a guest's memory makes a difference, too: several boots.
 BOOTS, ROUNDS = 5, 5
 PAGES_A_ROUND = (256 << 20) // guest.PAGE_SIZE
+# Pairs before each sample, of the same block, so that the allocator's code is in the caches: it
+# was used last by whoever cleared the memory, which differs.
+WARM_UP = 200
 
 ZEROED_TARGET, RAW_TARGET, RAW_TARGET_ORDERS = 1.3, 1.1, range(4, 11)
-CONDITIONS = (f"UML, {MEMORY}, compound, 256 MiB a round, page structures not cached; median of {BOOTS} boots of {ROUNDS} rounds, "
-              "kernels taking turns; ")
+CONDITIONS = (f"UML, {MEMORY}, compound, 256 MiB a round, page structures not cached; median of "
+              f"{BOOTS} boots of {ROUNDS} rounds, kernels taking turns; ")
 
 
 def clear_and_rest():
@@ -34,6 +37,7 @@ def sample(before):
         for order in ORDERS:
             for kind in KINDS:
                 before()
+                bench.run("pages", order=order, count=WARM_UP, pair=1, comp=1)
                 values = bench.run_each("pages", order=order, count=PAGES_A_ROUND >> order,
                                         zero=int(kind == "zeroed"), comp=1, cold=1)
                 samples[kind][order] += values if turn else []

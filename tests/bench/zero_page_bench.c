@@ -154,6 +154,7 @@ static void flush_page_structures(void)
 	for (pfn = node->node_start_pfn; pfn < pgdat_end_pfn(node); pfn++)
 		if (pfn_valid(pfn))
 			asm volatile("clflush %0" : "+m" (*pfn_to_page(pfn)));
+	/* They are gone before the clock is read. */
 	mb();
 #endif
 }

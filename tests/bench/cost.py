@@ -10,12 +10,13 @@ ORDERS = range(guest.MAX_PAGE_ORDER + 1)
 KINDS = ("raw", "zeroed")
 MEMORY = "1G"
 # The kernels take turns, so that what else the machine does hits both. Where the host
-# puts a guest's memory makes a difference, too: several boots.
-BOOTS, ROUNDS = 5, 5
+# puts a guest's memory makes more of a difference: rather many boots than many rounds.
+BOOTS, ROUNDS = 12, 2
 PAGES_A_ROUND = (256 << 20) // guest.PAGE_SIZE
-# Pairs before each sample, of the same block, so that the allocator's code is in the caches: it
-# was used last by whoever cleared the memory, which differs.
-WARM_UP = 200
+# Pairs before each sample, of the same page, so that the allocator's code is in the caches: it
+# was used last by whoever cleared the memory, which differs. Of a page, as what is freed is raw:
+# a block of the size to be measured would be the next to be taken, and cleared.
+WARM_UP = 1000
 
 ZEROED_TARGET, RAW_TARGET, RAW_TARGET_ORDERS = 1.3, 1.1, range(4, 11)
 CONDITIONS = (f"UML, {MEMORY}, compound, 256 MiB a round, page structures not cached; median of "
@@ -37,7 +38,7 @@ def sample(before):
         for order in ORDERS:
             for kind in KINDS:
                 before()
-                bench.run("pages", order=order, count=WARM_UP, pair=1, comp=1)
+                bench.run("pages", count=WARM_UP, pair=1, comp=1)
                 values = bench.run_each("pages", order=order, count=PAGES_A_ROUND >> order,
                                         zero=int(kind == "zeroed"), comp=1, cold=1)
                 samples[kind][order] += values if turn else []

@@ -21,7 +21,7 @@
  *	pair=1	free each piece before the next is allocated; alloc_ns is for both
  *	check=1	count pages that are not zero, between allocating and freeing
  *	dirty=1	overwrite everything before it is freed
- *	cold=1	take all page structures out of the caches before allocating (x86-64)
+ *	cold=1	take all page structures out of caches and TLB before allocating (x86-64)
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -44,6 +44,8 @@
 #define MAX_COUNT	SZ_16M
 #define MAX_BYTES	SZ_1G
 #define PATTERN		0xa5
+/* More than any TLB has */
+#define TLB_ENTRIES	16384UL
 /* Running out of memory is a result, not a reason to shoot processes. */
 #define GFP_BENCH	(__GFP_NOWARN | __GFP_NORETRY)
 
@@ -142,18 +144,25 @@ static void look_and_scribble(const struct request *request, void *piece)
 }
 
 /*
- * Which page structures are in the caches decides how long a large allocation
- * takes, and that depends on what was done before: freed, zeroed, or nothing.
+ * Which page structures are in the caches, and whose addresses are in the TLB,
+ * decides how long a large allocation takes, and that depends on what was done
+ * before: freed, zeroed, or nothing. So let it be none, and neither those that
+ * the flushing has looked up last.
  */
 static void flush_page_structures(void)
 {
 #ifdef CONFIG_X86_64
 	pg_data_t *node = NODE_DATA(first_online_node);
-	unsigned long pfn;
+	unsigned long pfn = node->node_start_pfn;
+	unsigned long end = pgdat_end_pfn(node);
 
-	for (pfn = node->node_start_pfn; pfn < pgdat_end_pfn(node); pfn++)
+	for (; pfn < end; pfn++)
 		if (pfn_valid(pfn))
 			asm volatile("clflush %0" : "+m" (*pfn_to_page(pfn)));
+
+	for (pfn = end - min(TLB_ENTRIES, end - node->node_start_pfn); pfn < end; pfn++)
+		if (pfn_valid(pfn))
+			READ_ONCE(*(char *)page_address(pfn_to_page(pfn)));
 	/* They are gone before the clock is read. */
 	mb();
 #endif

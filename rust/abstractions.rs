@@ -8,6 +8,8 @@
 // The paths are spelt out because tests/zero_page_kunit.rs includes this file as well.
 #[path = "abstractions/debugfs.rs"]
 pub(crate) mod debugfs;
+#[path = "abstractions/hypervisor.rs"]
+pub(crate) mod hypervisor;
 #[path = "abstractions/page.rs"]
 pub(crate) mod page;
 #[path = "abstractions/page_reporting.rs"]

@@ -35,7 +35,7 @@ pub(crate) trait Knob: Copy {
 
     /// Parses what the user wrote; [`EINVAL`] if it is no decimal number or out of range.
     fn parse(input: &BStr) -> Result<Self> {
-        Self::new(parse_decimal(input)?)
+        Self::new(parse_decimal(without_newline(input))?.try_into()?)
     }
 }
 
@@ -81,6 +81,34 @@ knob! {
     DelayMillisecs, c"delay_millisecs", u32::MAX - 1
 }
 
+/// How much free memory may be zeroed at a time: everything, unless there is a limit in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct MaxZeroed(Option<u64>);
+
+impl MaxZeroed {
+    /// Name of the file and of the load-time parameter.
+    pub(crate) const NAME: &'static CStr = c"max_zeroed";
+
+    /// As a load-time parameter, which is a number, no limit is its largest value.
+    pub(crate) fn from_parameter(bytes: u64) -> Self {
+        Self((bytes != u64::MAX).then_some(bytes))
+    }
+
+    /// Parses bytes, or `max`; [`EINVAL`] if it is neither.
+    pub(crate) fn parse(input: &BStr) -> Result<Self> {
+        let input = without_newline(input);
+        if input == b"max" {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(parse_decimal(input)?)))
+    }
+
+    /// Returns the limit in bytes, if there is one.
+    pub(crate) fn bytes(self) -> Option<u64> {
+        self.0
+    }
+}
+
 /// How to zero free pages, once that is enabled.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings {
@@ -90,22 +118,28 @@ pub(crate) struct Settings {
     pub(crate) batch_size: BatchSize,
     /// How long the worker waits.
     pub(crate) delay: DelayMillisecs,
+    /// How much may be zeroed.
+    pub(crate) max_zeroed: MaxZeroed,
 }
 
-/// Parses decimal digits, followed by at most one newline.
+/// Returns what was written without the newline, at most one, that `echo` adds.
+fn without_newline(input: &BStr) -> &[u8] {
+    input.strip_suffix(b"\n").unwrap_or(input)
+}
+
+/// Parses decimal digits.
 ///
-/// Stricter than `kstrtouint()`, which takes a sign, and than [`kernel::str::parse_int`], which
+/// Stricter than `kstrtou64()`, which takes a sign, and than [`kernel::str::parse_int`], which
 /// takes other bases: a leading 0 is just a digit.
-fn parse_decimal(input: &BStr) -> Result<u32> {
-    let digits = input.strip_suffix(b"\n").unwrap_or(input);
+fn parse_decimal(digits: &[u8]) -> Result<u64> {
     if digits.is_empty() {
         return Err(EINVAL);
     }
     digits
         .iter()
-        .try_fold(0u32, |value, &byte| {
+        .try_fold(0u64, |value, &byte| {
             let digit = char::from(byte).to_digit(10)?;
-            value.checked_mul(10)?.checked_add(digit)
+            value.checked_mul(10)?.checked_add(digit.into())
         })
         .ok_or(EINVAL)
 }

@@ -22,6 +22,7 @@ use crate::{
         DelayMillisecs,
         Enabled,
         Knob,
+        MaxZeroed,
         Order,
         Settings, //
     },
@@ -31,6 +32,7 @@ use crate::{
 use kernel::{
     fmt::Write,
     new_mutex,
+    page::PAGE_SHIFT,
     prelude::*,
     str::{
         BStr,
@@ -71,12 +73,13 @@ impl Control {
     }
 
     /// Returns the files that control it.
-    pub(crate) fn files() -> [File<Self>; 4] {
+    pub(crate) fn files() -> [File<Self>; 5] {
         [
             File::new::<Enabled>(),
             File::new::<Order>(),
             File::new::<BatchSize>(),
             File::new::<DelayMillisecs>(),
+            File::new::<MaxZeroed>(),
         ]
     }
 
@@ -125,6 +128,9 @@ impl From<Settings> for Options {
             order: settings.order.get(),
             batch_size: settings.batch_size.get(),
             delay_ms: settings.delay.get(),
+            max_pages: settings.max_zeroed.bytes().map_or(usize::MAX, |bytes| {
+                (bytes >> PAGE_SHIFT).try_into().unwrap_or(usize::MAX)
+            }),
         }
     }
 }
@@ -185,6 +191,25 @@ impl Attribute for DelayMillisecs {
     fn store(control: &Control, input: &BStr) -> Result {
         let delay = Self::parse(input)?;
         control.change(|settings| settings.delay = delay);
+        Ok(())
+    }
+}
+
+impl Attribute for MaxZeroed {
+    type Data = Control;
+    const NAME: &'static CStr = Self::NAME;
+
+    fn show(control: &Control, out: &mut Formatter<'_>) -> Result {
+        match control.settings().max_zeroed.bytes() {
+            Some(bytes) => writeln!(out, "{bytes}")?,
+            None => writeln!(out, "max")?,
+        }
+        Ok(())
+    }
+
+    fn store(control: &Control, input: &BStr) -> Result {
+        let max_zeroed = Self::parse(input)?;
+        control.change(|settings| settings.max_zeroed = max_zeroed);
         Ok(())
     }
 }

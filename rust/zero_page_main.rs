@@ -14,10 +14,12 @@ use kernel::{
 use crate::{
     abstractions::{
         debugfs,
+        hypervisor,
         sysfs, //
     },
     config::{
         Knob,
+        MaxZeroed,
         Settings, //
     },
     control::Control,
@@ -41,6 +43,10 @@ module! {
         mini_order: u32 { default: 0, description: "Order of the smallest free block to zero", },
         batch_size: u32 { default: 67108864, description: "Bytes to be freed to wake the worker", },
         delay_millisecs: u32 { default: 1000, description: "Wait before each pass of the worker", },
+        max_zeroed: u64 {
+            default: 18446744073709551615,
+            description: "Bytes of free memory to have zeroed at most",
+        },
     },
 }
 
@@ -48,13 +54,26 @@ module! {
 struct ZeroPage {
     // Held for its `Drop`: takes the files away, then unregisters.
     #[pin]
-    _directory: sysfs::Directory<Control, 4>,
+    _directory: sysfs::Directory<Control, 5>,
     // Held for its `Drop` as well. The statistics stay as long as either of the two needs them.
     statistics: debugfs::Directory<Statistics>,
 }
 
+/// Says, once, what it means to have `max_zeroed` without a limit in a guest.
+fn warn_of_hypervisor(max_zeroed: MaxZeroed) {
+    if max_zeroed.bytes().is_none() && hypervisor::present() {
+        pr_warn!(
+            "running on a hypervisor, which has to back the free memory that is zeroed: if it is \
+             overcommitted set max_zeroed, or have a balloon report free pages\n"
+        );
+    }
+}
+
 impl kernel::InPlaceModule for ZeroPage {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        let max_zeroed = MaxZeroed::from_parameter(module_parameters::max_zeroed.value());
+        warn_of_hypervisor(max_zeroed);
+
         try_pin_init!(Self {
             statistics: debugfs::Directory::new(
                 c"zero_page",
@@ -68,6 +87,7 @@ impl kernel::InPlaceModule for ZeroPage {
                     order: Knob::from_parameter(module_parameters::mini_order.value())?,
                     batch_size: Knob::from_parameter(module_parameters::batch_size.value())?,
                     delay: Knob::from_parameter(module_parameters::delay_millisecs.value())?,
+                    max_zeroed,
                 },
             )),
         })

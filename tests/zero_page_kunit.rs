@@ -147,6 +147,7 @@ fn at_once(order: u32) -> Options {
         order,
         batch_size: 0,
         delay_ms: 0,
+        max_pages: usize::MAX,
     }
 }
 

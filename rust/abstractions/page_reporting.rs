@@ -3,7 +3,7 @@
 //! Free page reporting, for reporters that zero what they are handed.
 //!
 //! The kernel's worker takes free blocks out of the page allocator, hands them in batches to the
-//! one registered reporter, and puts them back.
+//! one registered reporter of this kind, and puts them back.
 //!
 //! C header: [`include/linux/page_reporting.h`](srctree/include/linux/page_reporting.h)
 
@@ -50,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) batch_size: u32,
     /// Milliseconds from a wake-up to the pass, and between passes.
     pub(crate) delay_ms: u32,
+    /// No more is handed over while this many free pages are known to be zero.
+    pub(crate) max_pages: usize,
 }
 
 /// The registration of a reporter, which ends when this is dropped.
@@ -81,7 +83,7 @@ impl<T: Operations> Registration<T> {
     ///
     /// # Errors
     ///
-    /// - [`EBUSY`] if there is another reporter, such as a balloon.
+    /// - [`EBUSY`] if there is another reporter that zeroes.
     /// - [`EINVAL`] if `options.order` is too large.
     /// - [`EOPNOTSUPP`] if something else in this kernel writes to free pages.
     pub(crate) fn new(ops: T, options: Options) -> impl PinInit<Self, Error> {
@@ -92,6 +94,7 @@ impl<T: Operations> Registration<T> {
         dev.flags = bindings::PAGE_REPORTING_OWN_PARAMS | bindings::PAGE_REPORTING_PREZERO;
         dev.batch_size = options.batch_size;
         dev.delay_ms = options.delay_ms;
+        dev.max_pages = options.max_pages;
 
         try_pin_init!(Self {
             ops,
@@ -120,6 +123,7 @@ impl<T: Operations> Registration<T> {
                 order,
                 options.batch_size,
                 options.delay_ms,
+                options.max_pages,
             )
         };
     }

@@ -21,6 +21,7 @@ DEFAULTS = {
     "mini_order": 0,
     "batch_size": 64 << 20,
     "delay_millisecs": 1000,
+    "max_zeroed": "max",
 }
 MAX_PAGE_ORDER = 10
 PAGE_SIZE = mmap.PAGESIZE

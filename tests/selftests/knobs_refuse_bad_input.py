@@ -10,15 +10,20 @@ BAD = (
     "\n", "\n\n", " ", "x", "yes", "on", "Y", "true", "null",
     "-1", "-0", "+1", "0x1", "0b1", "1e1", "1.0", "1,0", "1_0", "1k", "1K", "1 2",
     " 1", "1 ", "1\t", "1\n\n", "1\n2", "\n1", "1\r\n", "1;", "1x", "x1",
-    "\0", "1\0", "1\n\0", b"\xff", b"1\xff", "١",
-    str((1 << 32) - 1), str(1 << 32), str((1 << 32) + 1),
-    str(1 << 63), str(1 << 64), str((1 << 64) + 1), "9" * 100, "1" * 4000,
+    "\0", "1\0", "1\n\0", b"\xff", b"1\xff", "١", "MAX", "max ", "maximum", "ma", "max\n\n",
+    str(1 << 64), str((1 << 64) + 1), "9" * 100, "1" * 4000,
+)
+# Only max_zeroed has more than 32 bits.
+MORE_THAN_32_BITS = (
+    "max", str((1 << 32) - 1), str(1 << 32), str((1 << 32) + 1), str(1 << 63),
 )
 
 # Out of one knob's range
 TOO_LARGE = {
-    "enabled": ("2", "10", "4294967294"),
-    "mini_order": (str(MAX_PAGE_ORDER + 1), "64", "4294967294"),
+    "enabled": ("2", "10", "4294967294", *MORE_THAN_32_BITS),
+    "mini_order": (str(MAX_PAGE_ORDER + 1), "64", "4294967294", *MORE_THAN_32_BITS),
+    "batch_size": MORE_THAN_32_BITS,
+    "delay_millisecs": MORE_THAN_32_BITS,
 }
 
 
@@ -65,6 +70,13 @@ def delay_millisecs_refuses():
     """Also 2^32-1, which is more than the largest allowed."""
     refused("delay_millisecs", delay_millisecs=54321)
     refused("delay_millisecs", delay_millisecs=54321, enabled=1)
+
+
+@test
+def max_zeroed_refuses():
+    """Also 2^64, which is more than the largest allowed."""
+    refused("max_zeroed", max_zeroed=98765)
+    refused("max_zeroed", max_zeroed=98765, enabled=1)
 
 
 main()

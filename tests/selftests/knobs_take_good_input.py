@@ -9,6 +9,7 @@ GOOD = {
     "mini_order": (0, 1, 9, MAX_PAGE_ORDER),
     "batch_size": (0, 1, 4095, 1 << 31, (1 << 32) - 2),
     "delay_millisecs": (0, 1, 1 << 31, (1 << 32) - 2),
+    "max_zeroed": (0, 1, 4096, (1 << 32) + 1, (1 << 64) - 1, "max"),
     "enabled": (1, 1, 0, 0, 1, 0),
 }
 

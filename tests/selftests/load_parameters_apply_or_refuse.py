@@ -11,13 +11,15 @@ BAD = {
     "mini_order": (str(MAX_PAGE_ORDER + 1), "-1", "nine"),
     "batch_size": (str((1 << 32) - 1), str(1 << 32), "-1"),
     "delay_millisecs": (str((1 << 32) - 1), str(1 << 32), "soon"),
+    "max_zeroed": (str(1 << 64), "-1", "all"),
 }
 
 
 @test
 def good_parameters_show_in_the_files():
-    """All four at once."""
-    wanted = {"enabled": 1, "mini_order": 9, "batch_size": 4096, "delay_millisecs": 77}
+    """All of them at once."""
+    wanted = {"enabled": 1, "mini_order": 9, "batch_size": 4096, "delay_millisecs": 77,
+              "max_zeroed": 1 << 33}
     load(**wanted)
     for name, value in wanted.items():
         check(read(name) == f"{value}\n", f"{name} shows {read(name)!r}, not {value}")
@@ -25,7 +27,7 @@ def good_parameters_show_in_the_files():
 
 @test
 def missing_parameters_are_defaults():
-    """One given, three as they are without any."""
+    """One given, the others as they are without any."""
     load(mini_order=4)
     for name, value in {**DEFAULTS, "mini_order": 4}.items():
         check(read(name) == f"{value}\n", f"{name} shows {read(name)!r}, not {value}")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Writers on all four files at the same time leave sane values and a module that works."""
+"""Writers on all files at the same time leave sane values and a module that works."""
 
 import random
 import subprocess
@@ -19,6 +19,7 @@ VALUES = {
     "mini_order": (tuple(map(str, range(11))), ("11", "-1")),
     "batch_size": (("0", "4096", "67108864"), ("4294967295", "")),
     "delay_millisecs": (("0", "1", "20"), ("4294967295", "1s")),
+    "max_zeroed": (("0", "33554432", "max"), ("18446744073709551616", "most")),
 }
 
 
@@ -69,7 +70,7 @@ def writers_on_all_files_at_once():
 @test
 def it_still_works_afterwards():
     """With good settings the worker does its job, and the module can be unloaded."""
-    tune(enabled=0, mini_order=0, batch_size=0, delay_millisecs=0)
+    tune(enabled=0, mini_order=0, batch_size=0, delay_millisecs=0, max_zeroed="max")
     tune(enabled=1)
     settle()
     # Or what is freed stays in the lists of a CPU, where the worker does not look.

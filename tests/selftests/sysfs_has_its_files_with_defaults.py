@@ -9,7 +9,7 @@ from ksft import check, main, test
 
 
 @test
-def directory_holds_exactly_the_four_files():
+def directory_holds_exactly_these_files():
     """No more, no less, and all are 0644."""
     load()
     files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in DIRECTORY.iterdir()}
@@ -19,7 +19,7 @@ def directory_holds_exactly_the_four_files():
 
 @test
 def files_show_the_defaults():
-    """A decimal number and one newline each."""
+    """A decimal number, or max, and one newline each."""
     load()
     for name, value in DEFAULTS.items():
         check(read(name) == f"{value}\n", f"{name} shows {read(name)!r}, not {value}")

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""No more free memory is zeroed than max_zeroed says, and that much soon again."""
+
+from guest import (PAGES_PER_MIB, Memory, fill, kernel_log, load, settle, shrink_per_cpu_lists,
+                   tune, vmstat, wait_until)
+from ksft import check, main, note, test
+
+LIMIT = 64
+# The global counter is behind those of the processors.
+LAG = 1
+
+
+def zeroed_mib():
+    """Returns how much free memory is zeroed, in MiB."""
+    return vmstat()["nr_free_prezeroed"] / PAGES_PER_MIB
+
+
+def check_limit(limit):
+    """Fails unless as much is zeroed as may be, but for less than a block of 4 MiB."""
+    wait_until(lambda: limit - 4 <= zeroed_mib(), 20)
+    settle(quiet=0.5)
+    note(f"{zeroed_mib():.1f} of {limit} MiB")
+    check(limit - 4 <= zeroed_mib() <= limit + LAG, f"{zeroed_mib():.1f} MiB are zeroed, not {limit}")
+
+
+@test
+def limit_is_reached_and_kept():
+    """Also when it has been raised, or what was zeroed has been used."""
+    shrink_per_cpu_lists()
+    load(enabled=1, max_zeroed=LIMIT << 20, delay_millisecs=50, batch_size=0)
+    check_limit(LIMIT)
+    fill(200, "4k", "scribble")
+    check_limit(LIMIT)
+    memory = Memory(LIMIT // 2)
+    check_limit(LIMIT)
+    memory.free()
+    tune(max_zeroed=2 * LIMIT << 20)
+    check_limit(2 * LIMIT)
+
+
+@test
+def lowering_it_takes_nothing_back():
+    """What is zeroed stays so, but no more is until it has been used."""
+    load(enabled=1, max_zeroed=2 * LIMIT << 20, delay_millisecs=50, batch_size=0)
+    check_limit(2 * LIMIT)
+    tune(max_zeroed=LIMIT << 20)
+    settle(quiet=0.5)
+    check(zeroed_mib() > LIMIT, "zeros were forgotten")
+    memory = Memory(2 * LIMIT)
+    check_limit(LIMIT)
+    memory.free()
+
+
+@test
+def none_and_all():
+    """With 0 nothing is zeroed, with max everything."""
+    load(enabled=1, max_zeroed=0, delay_millisecs=50, batch_size=0)
+    before = zeroed_mib()
+    fill(200, "4k", "scribble")
+    settle(quiet=0.5)
+    check(zeroed_mib() <= before, f"{zeroed_mib()} MiB are zeroed")
+    tune(max_zeroed="max")
+    check(wait_until(lambda: vmstat()["nr_free_prezeroed"] >= 0.9 * vmstat()["nr_free_pages"], 30),
+          f"only {zeroed_mib():.0f} MiB are zeroed")
+
+
+@test
+def loading_in_a_guest_says_what_it_means():
+    """Once each time, unless there is a limit."""
+    def lines(**parameters):
+        before = kernel_log().count("hypervisor")
+        load(**parameters)
+        return kernel_log().count("hypervisor") - before
+
+    check(lines() == 1, "no line in the log")
+    check(lines(enabled=1) == 1, "not one line in the log")
+    check(lines(max_zeroed=1 << 30) == 0, "a line in the log although there is a limit")
+
+
+main()

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What it costs that the huge zero folio is counted: once in each process that reads it."""
+
+import json
+import mmap
+import os
+import time
+
+import bench
+from bench import guest
+
+OPTIONS = ("--icount", "--mem", "1G")
+READERS = 40
+FAULTS = 24
+THP = guest.PAGES_PER_THP * guest.PAGE_SIZE
+TARGET = 1.01
+CONDITIONS = (f"QEMU -icount shift=0, 1 CPU; {READERS} processes that live at the same time; "
+              "median of the first fault, which is counted, and of those that follow")
+
+
+def reader():
+    """Returns nanoseconds, that is instructions, of each read fault on huge pages."""
+    memory = mmap.mmap(-1, (FAULTS + 3) * THP, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(guest.MADV_HUGEPAGE)
+    clock = time.perf_counter_ns
+    # Page tables are there then, and all code has run.
+    memory[2 * THP] = 1
+    clock()
+    samples = []
+    for index in range(FAULTS):
+        offset = (index + 3) * THP - 1
+        start = clock()
+        memory[offset]  # pylint: disable=pointless-statement
+        samples.append(clock() - start)
+    return samples
+
+
+def read(modules):
+    """Has all of them read; returns first and later faults, a list of samples each."""
+    if modules[1] and os.path.exists(modules[1]):
+        bench.load_zero_page(modules, enabled=1, batch_size=4 << 20, delay_millisecs=50)
+        bench.wait_zeroed()
+    go, said_go = os.pipe()
+    pipes = []
+    for _ in range(READERS):
+        result, said_result = os.pipe()
+        if not os.fork():
+            os.write(said_result, json.dumps(reader()).encode())
+            os.close(said_go)
+            os.read(go, 1)
+            os._exit(0)
+        os.close(said_result)
+        pipes.append(result)
+    samples = [json.loads(os.read(pipe, 1 << 16)) for pipe in pipes]
+    os.close(said_go)
+    for _ in range(READERS):
+        os.wait()
+    return {"first": [faults[0] for faults in samples],
+            "later": [fault for faults in samples for fault in faults[1:]]}
+
+
+@bench.measurement("Read faults on the huge zero page (QEMU -icount)", "stock", "patched")
+def huge_zero():
+    """What the count costs, on stock and with zero_page enabled."""
+    stock, ours = (bench.in_guest(kernel, read, options=OPTIONS) for kernel in ("stock", "patched"))
+    return [
+        *(bench.ratio(f"{name}: first in a process, counted, against later ones", "instructions",
+                      samples["later"], samples["first"], CONDITIONS)
+          for name, samples in (("stock", stock), ("zero_page enabled", ours))),
+        bench.ratio("zero_page enabled, later ones against stock's", "instructions",
+                    stock["later"], ours["later"], CONDITIONS, TARGET),
+    ]

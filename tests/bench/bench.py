@@ -180,19 +180,12 @@ def run_each(operation, **parameters):
     return [sample / result["count"] for sample in result["alloc_ns"]]
 
 
-def free_share_zeroed():
-    """Returns the share of free memory that is zeroed."""
-    counters = guest.vmstat()
-    # nr_free_pages is without the per-CPU lists, nr_free_prezeroed is with them.
-    return min(1.0, counters["nr_free_prezeroed"] / counters["nr_free_pages"])
-
-
 def wait_zeroed(limit=60.0):
     """Waits until free memory is zeroed and the worker at rest; returns the share that is zeroed."""
-    if guest.wait_until(lambda: free_share_zeroed() >= ZEROED, limit, step=0.02) is None:
-        raise Failure(f"only {free_share_zeroed():.1%} of free memory zeroed within {limit} s")
+    if guest.wait_until(lambda: guest.share_zeroed() >= ZEROED, limit, step=0.02) is None:
+        raise Failure(f"only {guest.share_zeroed():.1%} of free memory zeroed within {limit} s")
     guest.settle(quiet=0.1, limit=limit)
-    return free_share_zeroed()
+    return guest.share_zeroed()
 
 
 def touch_all():

@@ -4,7 +4,7 @@
 
 from balloon import DRIVER, device, small_blocks
 from guest import (PAGES_PER_MIB, Memory, fill, insmod, load, read, rmmod, settle,
-                   shrink_per_cpu_lists, tune, vmstat, wait_until, zeroed)
+                   share_zeroed, shrink_per_cpu_lists, tune, vmstat, wait_until, zeroed)
 from ksft import check, main, note, test
 
 ZEROING = {"enabled": 1, "delay_millisecs": 20, "batch_size": 0}
@@ -86,8 +86,8 @@ def balloon_may_come_and_go():
     for _ in range(3):
         (DRIVER / "unbind").write_text(name)
         tune(enabled=1)
-        check(wait_until(lambda: vmstat()["nr_free_prezeroed"] >= 0.8 * vmstat()["nr_free_pages"],
-                         30), "without a balloon not everything is zeroed")
+        check(wait_until(lambda: share_zeroed() >= 0.8, 30),
+              "without a balloon not everything is zeroed")
         (DRIVER / "bind").write_text(name)
         check((DRIVER / name).exists(), "the balloon does not come back")
     # All that was zeroed before is reported, and not counted on any more.

@@ -120,6 +120,13 @@ def zeroed():
     return vmstat()["prezero_zeroed"]
 
 
+def share_zeroed():
+    """Returns the share of free memory that is zeroed."""
+    counters = vmstat()
+    # nr_free_pages is without the per-CPU lists, nr_free_prezeroed is with them.
+    return min(1.0, counters["nr_free_prezeroed"] / counters["nr_free_pages"])
+
+
 def wait_until(condition, seconds, step=0.05):
     """Waits until condition() holds; returns how long that took, None if it never did."""
     start = time.monotonic()

@@ -9,7 +9,8 @@ and how many KiB are free in blocks too small to be reported; it lasts for two s
 import time
 
 from balloon import DRIVER, device, small_blocks
-from guest import PAGE_SIZE, Memory, load, settle, shrink_per_cpu_lists, tune, vmstat, wait_until
+from guest import (PAGE_SIZE, Memory, load, settle, share_zeroed, shrink_per_cpu_lists, tune,
+                   wait_until)
 from ksft import check
 
 MIB = 600
@@ -42,8 +43,7 @@ def main():
     phase("both")
     (DRIVER / "unbind").write_text(name)
     tune(enabled=1)
-    check(wait_until(lambda: vmstat()["nr_free_prezeroed"] >= 0.9 * vmstat()["nr_free_pages"], 60),
-          "not everything is zeroed")
+    check(wait_until(lambda: share_zeroed() >= 0.9, 60), "not everything is zeroed")
     phase("zeroing")
 
 

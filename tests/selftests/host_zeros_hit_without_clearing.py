@@ -9,7 +9,8 @@ from pathlib import Path
 
 from balloon import device
 from consumers import Counted, check_hits
-from guest import PAGES_PER_MIB, fill, load, rmmod, shrink_per_cpu_lists, vmstat, wait_until, zeroed
+from guest import (PAGES_PER_MIB, fill, load, rmmod, share_zeroed, shrink_per_cpu_lists, vmstat,
+                   wait_until, zeroed)
 from ksft import Skip, check, main, note, test
 
 MIB = 500
@@ -22,8 +23,7 @@ def wait_reported():
     if OPT_IN.read_text() != "Y\n":
         raise Skip("the guest was not booted with virtio_balloon.reported_zero=1")
     shrink_per_cpu_lists()
-    check(wait_until(lambda: vmstat()["nr_free_prezeroed"] >= 0.9 * vmstat()["nr_free_pages"], 60),
-          f"only {vmstat()['nr_free_prezeroed']} of {vmstat()['nr_free_pages']} pages are zero")
+    check(wait_until(lambda: share_zeroed() >= 0.9, 60), f"only {share_zeroed():.1%} are zero")
 
 
 def fill_and_check(kind):

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 from consumers import Counted, Process, Setting, address, check_zero, start, zero_scribbled_memory
-from guest import MADV_HUGEPAGE, MADV_POPULATE_WRITE, PAGE_SIZE, vmstat
+from guest import MADV_HUGEPAGE, PAGE_SIZE, vmstat
 from ksft import Skip, check, main, note, test
-from swap import (PAGEMAP_SOFT_DIRTY, Swap, ZeroPages, page_out, pagemap, status_kib, swapped,
-                  written)
+from swap import (MADV_PAGEOUT, PAGEMAP_SOFT_DIRTY, Swap, ZeroPages, page_out, pagemap,
+                  status_kib, swapped, written)
 
 MIB = 20
 PAGES = (MIB << 20) // PAGE_SIZE
@@ -329,7 +329,7 @@ def swapoff_may_race_with_readers():
         memory = half_filled(4)
         turn = 0
         while time.monotonic() < end:
-            memory.madvise(21)
+            memory.madvise(MADV_PAGEOUT)
             if number % 2:
                 memory.madvise(MADV_POPULATE_READ)
             check_content(memory)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """No more free memory is zeroed than max_zeroed says, and that much soon again."""
 
+from pathlib import Path
+
 from guest import (PAGES_PER_MIB, Memory, fill, kernel_log, load, settle, share_zeroed,
                    shrink_per_cpu_lists, tune, vmstat, wait_until)
 from ksft import check, main, note, test
@@ -16,12 +18,38 @@ def zeroed_mib():
     return vmstat()["nr_free_prezeroed"] / PAGES_PER_MIB
 
 
+def zones():
+    """Returns managed and zeroed free pages of each zone that has any."""
+    found = []
+    for zone in Path("/proc/zoneinfo").read_text().split("\nNode "):
+        words = dict(line.split()[:2] for line in zone.splitlines() if len(line.split()) == 2)
+        if int(words.get("managed", 0)):
+            found.append((int(words["managed"]), int(words["nr_free_prezeroed"])))
+    return found
+
+
 def check_limit(limit):
     """Fails unless as much is zeroed as may be, but for less than a block of 4 MiB."""
     wait_until(lambda: limit - 4 <= zeroed_mib(), 20)
     settle(quiet=0.5)
     note(f"{zeroed_mib():.1f} of {limit} MiB")
     check(limit - 4 <= zeroed_mib() <= limit + LAG, f"{zeroed_mib():.1f} MiB are zeroed, not {limit}")
+
+
+@test
+def each_zone_has_its_share():
+    """What is first in memory, and allocated from last, does not use up the limit."""
+    shrink_per_cpu_lists()
+    load(enabled=1, max_zeroed=LIMIT << 20, delay_millisecs=50, batch_size=0)
+    check_limit(LIMIT)
+    found = zones()
+    total = sum(managed for managed, _ in found)
+    check(len(found) > 1, "there is but one zone")
+    for managed, pages in found:
+        share = LIMIT * managed / total
+        zeroed = pages / PAGES_PER_MIB
+        note(f"{zeroed:.1f} of {share:.1f} MiB in a zone of {managed // PAGES_PER_MIB} MiB")
+        check(zeroed <= share + LAG, f"{zeroed:.1f} MiB are zeroed in a zone, not {share:.1f}")
 
 
 @test

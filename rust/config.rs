@@ -81,6 +81,11 @@ knob! {
     DelayMillisecs, c"delay_millisecs", u32::MAX - 1
 }
 
+knob! {
+    /// Whether to look at pages that are said to be zero, for debugging: 0 or 1.
+    Verify, c"verify", 1
+}
+
 /// How much free memory may be zeroed at a time: everything, unless there is a limit in bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct MaxZeroed(Option<u64>);

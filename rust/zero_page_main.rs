@@ -15,12 +15,14 @@ use crate::{
     abstractions::{
         debugfs,
         hypervisor,
+        page,
         sysfs, //
     },
     config::{
         Knob,
         MaxZeroed,
-        Settings, //
+        Settings,
+        Verify, //
     },
     control::Control,
     statistics::Statistics, //
@@ -47,6 +49,7 @@ module! {
             default: 18446744073709551615,
             description: "Bytes of free memory to have zeroed at most",
         },
+        verify: u32 { default: 0, description: "1: look whether pages said to be zero are", },
     },
 }
 
@@ -72,6 +75,7 @@ fn warn_of_hypervisor(max_zeroed: MaxZeroed) {
 impl kernel::InPlaceModule for ZeroPage {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         let max_zeroed = MaxZeroed::from_parameter(module_parameters::max_zeroed.value());
+        let verify: Result<Verify> = Knob::from_parameter(module_parameters::verify.value());
         warn_of_hypervisor(max_zeroed);
 
         try_pin_init!(Self {
@@ -90,6 +94,12 @@ impl kernel::InPlaceModule for ZeroPage {
                     max_zeroed,
                 },
             )),
+            // Last: one that is refused leaves nothing behind.
+            _: {
+                if verify?.get() != 0 {
+                    page::verify();
+                }
+            },
         })
     }
 }

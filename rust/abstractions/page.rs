@@ -28,29 +28,45 @@ use kernel::{
 ///
 /// # Examples
 ///
+/// What does not compile; `tests/misuse` makes sure of that.
+///
 /// A block cannot be kept for later, when the allocator may have given its pages away:
 ///
-/// ```compile_fail
-/// struct Hoarder(Mutex<KVec<FreeBlock<'static>>>);
+/// ```compile_fail,E0521
+/// fn keep(block: FreeBlock<'static>) {
+///     // Puts it where a later call finds it.
+/// }
 ///
-/// impl Operations for Hoarder {
-///     fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
-///         self.0.lock().push(block, GFP_ATOMIC)?; // `'a` must outlive `'static`.
-///         Err(EAGAIN)
-///     }
+/// fn zero(block: FreeBlock<'_>) {
+///     keep(block); // Borrowed data escapes.
 /// }
 /// ```
 ///
 /// A block that was not cleared to its end cannot be passed off as zeroed:
 ///
-/// ```compile_fail
-/// impl Operations for Hasty {
-///     fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
-///         match block.zero(STEP, &mut Tally::default())? {
-///             Progress::Complete(zeroed) => Ok(zeroed),
-///             Progress::Partial(block) => Ok(block), // Expected `ZeroedBlock`.
-///         }
+/// ```compile_fail,E0308
+/// fn zero<'a>(block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
+///     match block.zero(NonZero::<u32>::MIN, &mut Tally::default())? {
+///         Progress::Partial(block) => Ok(block), // Expected `ZeroedBlock`.
+///         Progress::Complete(zeroed) => Ok(zeroed),
 ///     }
+/// }
+/// ```
+///
+/// Nor can the proof be made up:
+///
+/// ```compile_fail,E0451
+/// fn zero<'a>(_block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
+///     Ok(ZeroedBlock { _isolated: PhantomData }) // The field is private.
+/// }
+/// ```
+///
+/// A block that is being zeroed cannot be zeroed from the start again:
+///
+/// ```compile_fail,E0382
+/// fn zero(block: FreeBlock<'_>) {
+///     let _ = block.zero(NonZero::<u32>::MIN, &mut Tally::default());
+///     let _ = block.zero(NonZero::<u32>::MIN, &mut Tally::default()); // It was moved.
 /// }
 /// ```
 pub(crate) struct FreeBlock<'a> {
@@ -203,4 +219,13 @@ impl<'a> FreeBlock<'a> {
         self.zeroed += run;
         Ok(())
     }
+}
+
+/// Has the kernel look, from now on, whether pages that are said to be zero are.
+///
+/// Sets `prezero.verify`, which stays set when the module goes. Can only be used where sleeping
+/// is allowed.
+pub(crate) fn verify() {
+    // SAFETY: There are no requirements but that we may sleep, which is not a matter of soundness.
+    unsafe { bindings::prezero_set_verify(true) }
 }

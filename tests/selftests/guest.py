@@ -5,6 +5,7 @@ import ctypes
 import errno
 import mmap
 import os
+import random
 import shutil
 import subprocess
 import time
@@ -207,7 +208,7 @@ def mib_total():
 class PageFlags:
     """A snapshot of /proc/kpageflags."""
 
-    BUDDY, ANON, LRU, SLAB, PGTABLE, PRIVATE, PREZEROED = 10, 12, 5, 7, 26, 35, 43
+    LRU, SLAB, BUDDY, ANON, HWPOISON, PGTABLE, PRIVATE, PREZEROED = 5, 7, 10, 12, 19, 26, 35, 43
 
     def __init__(self):
         chunks = []
@@ -227,3 +228,17 @@ class PageFlags:
         for flag in flags:
             both &= int.from_bytes(self.bits(flag), "little")
         return both.bit_count()
+
+
+def free_zeroed_frames(count, chance=random, order=MAX_PAGE_ORDER):
+    """Returns the numbers of `count` free zeroed pages, chosen at random.
+
+    In blocks of 2^order pages only: who takes single pages, such as this process, gets others.
+    """
+    flags = PageFlags()
+    both = bytes(map(int.__and__, flags.bits(flags.PREZEROED), flags.bits(flags.BUDDY)))
+    block = 1 << order
+    firsts = [first for first in range(0, len(both) - block + 1, block)
+              if all(both[first:first + block])]
+    frames = {chance.choice(firsts) + chance.randrange(block) for _ in range(count * 2)}
+    return chance.sample(sorted(frames), count)

@@ -49,6 +49,10 @@ check_clippy() {
 	return $status
 }
 
+check_misuse_does_not_compile() {
+	tests/misuse "$patched"
+}
+
 # Runs the kernel's checkpatch, which leaves a file where it runs. Camel case is
 # what the kernel's page flag functions are named in; IGNORE has more types.
 checkpatch() {
@@ -99,7 +103,7 @@ check_abi_documentation() {
 		return 1
 	}
 	[ -z "$words" ] || { printf '%s\n' "$words"; return 1; }
-	for file in mm/zero_page/{enabled,mini_order,batch_size,delay_millisecs} \
+	for file in mm/zero_page/{enabled,mini_order,batch_size,delay_millisecs,max_zeroed} \
 		debug/zero_page/{blocks_{reported,failed},pages_{cleared,skipped},nanoseconds_clearing}; do
 		grep -qx "What:[[:space:]]*/sys/kernel/$file" -r Documentation/ABI || {
 			echo "Documentation/ABI says nothing about /sys/kernel/$file"
@@ -163,7 +167,7 @@ run() {
 	echo "$result $1 $2"
 }
 
-checks=(rustfmt clippy checkpatch_patches checkpatch_sources patches_apply_without_fuzz
+checks=(rustfmt clippy misuse_does_not_compile checkpatch_patches checkpatch_sources patches_apply_without_fuzz
 	abi_documentation spdx_lines unsafe_only_in_abstractions
 	unpatched_kernel_is_refused_in_one_line spelling shellcheck)
 failed=0

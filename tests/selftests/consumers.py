@@ -7,8 +7,8 @@ import os
 import traceback
 from pathlib import Path
 
-from guest import (MADV_POPULATE_WRITE, PAGES_PER_MIB, fill, load, settle, shrink_per_cpu_lists,
-                   tune, vmstat, wait_until)
+from guest import (MADV_POPULATE_WRITE, PAGES_PER_MIB, PageFlags, fill, load, settle,
+                   shrink_per_cpu_lists, tune, vmstat, wait_until)
 from ksft import check, note
 
 CHUNK = 1 << 20
@@ -17,6 +17,8 @@ SCRIBBLE = b"\xa5" * CHUNK
 
 # Share of the pages that have to be hits. Pages in the per-CPU lists are never zeroed.
 ENOUGH = 0.8
+# Pages that the counter of zeroed ones is behind, and that others take meanwhile
+GAUGE_SLACK = 1000
 
 
 class Counted:
@@ -41,6 +43,17 @@ class Counted:
 
 
 # The state of free memory
+
+def check_gauge():
+    """Fails unless as many pages have the flag as the counter says."""
+    # The snapshot takes some memory itself.
+    before = vmstat()["nr_free_prezeroed"]
+    flags = PageFlags()
+    after = vmstat()["nr_free_prezeroed"]
+    flagged = flags.count(flags.PREZEROED)
+    check(after - GAUGE_SLACK <= flagged <= before + GAUGE_SLACK,
+          f"{flagged} pages flagged, the counter says {before} to {after}")
+
 
 def free_mib():
     """Returns how much memory is free, in MiB."""

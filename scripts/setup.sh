@@ -16,7 +16,7 @@ common_packages=(
 	clang-19 lld-19 llvm-19 libclang-19-dev ccache
 	git patch xz-utils perl codespell shellcheck
 	curl ca-certificates debian-archive-keyring
-	python3 python3-venv qemu-system-x86
+	python3 python3-venv qemu-system-x86 busybox-static
 )
 
 # packages: prints the packages of this Debian release, none elsewhere.

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Guests that have all they need in memory, for tests that the file system of others, which the
+host serves, does not survive. Their inits are in tests/initramfs.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+SECONDS = 120
+
+
+def _vm():
+    """Returns scripts/vm, which knows what QEMU needs on this machine, as a module."""
+    loader = SourceFileLoader("vm", str(TOP / "scripts/vm"))
+    module = module_from_spec(spec_from_loader("vm", loader))
+    sys.modules["vm"] = module
+    loader.exec_module(module)
+    return module
+
+
+vm = _vm()
+
+
+class Guest:
+    """A guest with the init of that name."""
+
+    def __init__(self, name, directory):
+        self.kernel = vm.kernel_image("patched")
+        self.initramfs = directory / "initramfs"
+        root = directory / "root"
+        (root / "bin").mkdir(parents=True)
+        for file in ("zero_page.ko", "build/fill", "tests/initramfs/common.sh"):
+            shutil.copy(TOP / file, root)
+        shutil.copy(TOP / "tests/initramfs" / name, root / "init")
+        shutil.copy(shutil.which("busybox"), root / "bin")
+        with open(self.initramfs, "wb") as file:
+            names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
+            subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=root, input=names.encode(),
+                           stdout=file, check=True)
+
+    def boot(self, disk, words, log):
+        """Boots with `words` on the kernel's command line until the guest powers off.
+
+        Returns pairs of words and numbers that it told, and complaints of its kernel.
+        """
+        command = ["qemu-system-x86_64", "-m", "1G", "-smp", "2", "-nodefaults", "-display", "none",
+                   "-serial", "stdio", "-no-reboot", *vm.accelerator(vm.kvm_works(self.kernel)),
+                   "-kernel", str(self.kernel), "-initrd", str(self.initramfs),
+                   "-drive", f"file={disk},if=virtio,format=raw,cache=unsafe",
+                   "-append", f"console=ttyS0 panic=-1 oops=panic {words}"]
+        try:
+            printed = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT, timeout=SECONDS, check=False).stdout
+            trouble = []
+        except subprocess.TimeoutExpired as expired:
+            printed, trouble = expired.stdout or b"", [f"ended after {SECONDS} seconds"]
+        text = printed.decode(errors="replace")
+        log.write(text)
+        lines = text.splitlines()
+        trouble += [line for line in lines if vm.COMPLAINT.search(line)]
+        if trouble:
+            trouble += lines[-15:]
+        return [(name, int(value)) for name, value in
+                re.findall(r"guest: (\w+) (\d+)", text)], trouble

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+#
+# Sourced by the inits of guests that have all they need in memory, see
+# tests/initramfs.py: file systems, counters, what to tell the tests.
+
+busybox mkdir -p /proc /sys /dev
+busybox mount -t proc none /proc
+busybox mount -t sysfs none /sys
+busybox mount -t devtmpfs none /dev
+
+word() { busybox grep -qw "$1" /proc/cmdline; }
+counter() { busybox awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat; }
+finish() { busybox poweroff -f; }
+
+# The tests look for these lines.
+tell() { echo "guest: $*"; }
+
+# settle: waits until hardly anything more is zeroed, a minute at most
+settle() {
+	last=-1000
+	for _ in $(busybox seq 60); do
+		now=$(counter nr_free_prezeroed)
+		[ $((now - last)) -gt 256 ] || return
+		last=$now
+		busybox sleep 1
+	done
+}
+
+# fill KIND: tells how many words of most of the memory are not zero
+fill() {
+	tell "nonzero_$1" "$(/fill 600 "$1" scribble | busybox awk '{ print $4 }')"
+}
+
+# zero_all: loads zero_page, and has used memory zeroed
+zero_all() {
+	busybox insmod /zero_page.ko enabled=1 delay_millisecs=20 batch_size=0
+	/fill 600 4k scribble >/dev/null
+	settle
+}

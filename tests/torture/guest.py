@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tortures memory in a guest while zero_page is written to, stopped, unloaded and loaded again.
+
+	guest.py SEED SECONDS
+
+Beside torture.c, which uses memory in every way, it turns all knobs at random, with good values,
+compacts, drops caches, and resizes the hugetlb pool. With every other four seeds pages said to
+be zero are looked at (prezero.verify), and cleared if they are not; with the others what is
+wrong reaches torture.c. There is swap on zram, KSM runs, and a cgroup in which processes are killed
+for want of memory. Prints a line about each thing that is wrong, which begins with WRONG, and
+figures; exit status 1 if there was any.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "tests/selftests"))
+sys.dont_write_bytecode = True
+# pylint: disable=wrong-import-position
+from guest import insmod, load, loaded, mib_total, rmmod, share_zeroed, tune, vmstat, wait_until
+from swap import Swap
+
+TORTURE = TOP / "build/torture"
+MM = Path("/sys/kernel/mm")
+CGROUP = Path("/run/cgroup")
+OOM_LIMIT_MIB = 48
+COUNTERS = ("prezero_zeroed", "prezero_hit", "prezero_hit_hugetlb", "prezero_waste",
+            "prezero_verified", "prezero_not_zero", "pswpout", "swpin_zero_page", "oom_kill",
+            "thp_fault_alloc", "thp_split_page", "thp_collapse_alloc", "compact_success",
+            "pgmigrate_success", "ksm_swpin_copy")
+
+
+class Meddler(threading.Thread):
+    """Turns the knobs and the rest of memory management upside down, until told to stop."""
+
+    KNOBS = {
+        "enabled": lambda chance: chance.choice((0, 1, 1, 1)),
+        "mini_order": lambda chance: chance.choice((0, 0, 0, *range(11))),
+        "batch_size": lambda chance: chance.choice((0, 4096, 1 << 20)),
+        "delay_millisecs": lambda chance: chance.choice((0, 1, 10, 50)),
+        "max_zeroed": lambda chance: chance.choice((0, 64 << 20, "max", "max", "max")),
+    }
+
+    def __init__(self, seed):
+        super().__init__()
+        self.chance = random.Random(seed)
+        self.stop = threading.Event()
+        self.done, self.failure = {}, None
+        self.actions = ([self.turn_a_knob] * 20
+                        + [self.reload, self.compact, self.drop_caches, self.resize_pool])
+        self.start()
+
+    def turn_a_knob(self):
+        """Writes a good value to some file."""
+        name = self.chance.choice(list(self.KNOBS))
+        tune(**{name: self.KNOBS[name](self.chance)})
+
+    def reload(self):
+        """Unloads the module and loads it again."""
+        rmmod()
+        time.sleep(self.chance.random() / 10)
+        load(enabled=1, delay_millisecs=1, batch_size=0)
+
+    def compact(self):
+        """Compacts all memory."""
+        Path("/proc/sys/vm/compact_memory").write_text("1")
+
+    def drop_caches(self):
+        """Drops caches, and the huge zero page."""
+        Path("/proc/sys/vm/drop_caches").write_text("3")
+
+    def resize_pool(self):
+        """Has some hugetlb pages made, and others given back."""
+        Path("/proc/sys/vm/nr_hugepages").write_text(str(self.chance.randrange(48)))
+
+    def run(self):
+        while not self.stop.wait(self.chance.random() / 20):
+            action = self.chance.choice(self.actions)
+            try:
+                action()
+            except Exception as error:  # pylint: disable=broad-exception-caught
+                self.failure = f"{action.__name__}: {error!r}"
+                return
+            self.done[action.__name__] = self.done.get(action.__name__, 0) + 1
+
+
+def write_if_there(path, text):
+    """Writes a file that not every kernel has."""
+    if path.exists():
+        path.write_text(text)
+
+
+def prepare(verify):
+    """Has everything take part; returns the cgroup for those that are to be killed."""
+    Path("/sys/module/prezero/parameters/verify").write_text(str(int(verify)))
+    for file in (MM / "transparent_hugepage").glob("hugepages-*kB/enabled"):
+        file.write_text("madvise")
+    for file in (MM / "transparent_hugepage").glob("hugepages-*kB/shmem_enabled"):
+        file.write_text("advise")
+    write_if_there(MM / "transparent_hugepage/shmem_enabled", "advise")
+    write_if_there(MM / "transparent_hugepage/khugepaged/scan_sleep_millisecs", "100")
+    write_if_there(MM / "ksm/pages_to_scan", "1000")
+    write_if_there(MM / "ksm/run", "1")
+    Path("/proc/sys/vm/nr_overcommit_hugepages").write_text("16")
+
+    CGROUP.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "cgroup2", "none", CGROUP], check=True)
+    (CGROUP / "cgroup.subtree_control").write_text("+memory")
+    group = CGROUP / "oom"
+    group.mkdir()
+    (group / "memory.max").write_text(f"{OOM_LIMIT_MIB}M")
+    (group / "memory.swap.max").write_text("0")
+    return group
+
+
+def usable_mib():
+    """Returns how much memory torture.c may take: swap is needed at times."""
+    return mib_total() * 7 // 10
+
+
+def idle(printed, before, after, verify):
+    """Returns what was not done at all although it should have been."""
+    lines = [line.split() for line in printed.splitlines() if not line.startswith("WRONG")]
+    nothing = [" ".join(words[:-1]) for words in lines if words[-1] == "0"
+               and words[0] not in ("killed", "refused")]
+    counters = ["prezero_zeroed", "prezero_hit", "pswpout"] + ["prezero_verified"] * verify
+    return nothing + [name for name in counters if after[name] == before[name]]
+
+
+def main():
+    """Runs it all; returns the exit status."""
+    seed, seconds = int(sys.argv[1]), int(sys.argv[2])
+    # If memory is short somebody else is to be killed.
+    Path("/proc/self/oom_score_adj").write_text("-1000")
+    verify = seed >> 2 & 1
+    print(f"verify {verify}")
+    group = prepare(verify)
+    before = vmstat()
+    load(enabled=1, delay_millisecs=1, batch_size=0)
+    with Swap():
+        meddler = Meddler(seed)
+        done = subprocess.run([TORTURE, str(seed), str(seconds), str(2 * os.cpu_count() + 1),
+                               str(usable_mib()), group], stdout=subprocess.PIPE, text=True,
+                              check=False)
+        print(done.stdout, end="", flush=True)
+        meddler.stop.set()
+        meddler.join()
+    for name, count in meddler.done.items():
+        print(f"meddler {name} {count}")
+    after = vmstat()
+    for name in COUNTERS:
+        if name in after:
+            print(f"vmstat {name} {after[name] - before[name]}")
+
+    wrong = [f"no {what}" for what in idle(done.stdout, before, after, verify)]
+    if meddler.failure:
+        wrong.append(meddler.failure)
+    if after["prezero_not_zero"]:
+        wrong.append(f"{after['prezero_not_zero']} pages said to be zero were not")
+    if not loaded() and insmod():
+        wrong.append("the module cannot be loaded any more")
+    # It still works.
+    tune(enabled=0, mini_order=0, batch_size=0, delay_millisecs=0, max_zeroed="max")
+    tune(enabled=1)
+    if wait_until(lambda: share_zeroed() > 0.5, 60) is None:
+        wrong.append("free memory is not zeroed any more")
+    rmmod()
+    for line in wrong:
+        print(f"WRONG: seed {seed}: {line}")
+    return 1 if wrong or done.returncode else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

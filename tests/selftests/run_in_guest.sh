@@ -6,7 +6,8 @@
 #
 #	scripts/vm --no-module -- tests/selftests/run_in_guest.sh FILE...
 #
-# How each went is in what it prints; a file that hangs is ended.
+# How each went is in what it prints; a file that takes longer than $TIMEOUT
+# seconds is ended.
 
 cd "$(dirname "$0")" || exit
 # The guest must not write to the source tree.
@@ -14,6 +15,6 @@ export PYTHONDONTWRITEBYTECODE=1
 
 for file in "$@"; do
 	echo "# selftest: $file"
-	timeout 240 "./$file" 2>&1
-	[ $? != 124 ] || echo "# $file: still running after 240 s, ended"
+	timeout "${TIMEOUT:=240}" "./$file" 2>&1
+	[ $? != 124 ] || echo "# $file: still running after $TIMEOUT s, ended"
 done

@@ -46,7 +46,9 @@ def cycle(words, log):
         "kernels_do_not_complain": not complaints,
     }
     if not words:
-        checks["nothing_is_said_to_be_zero_after"] = told.get("zeroed_after", 1) == 0
+        # But for pages in the lists of the processor, which are in the image.
+        few = told.get("zeroed_after", PAGES_PER_MIB) < PAGES_PER_MIB
+        checks["free_pages_are_not_said_to_be_zero_after"] = few
     return [Result(SUITE, f"{words or 'with_zeroing_stopped'}: {check}",
                    "passed" if good else "failed", details) for check, good in checks.items()]
 

@@ -15,6 +15,9 @@ CHUNK = 1 << 20
 ZEROS = bytes(CHUNK)
 SCRIBBLE = b"\xa5" * CHUNK
 
+# Whether to look at pages that are said to be zero
+VERIFY = Path("/sys/module/prezero/parameters/verify")
+
 # Share of the pages that have to be hits. Pages in the per-CPU lists are never zeroed.
 ENOUGH = 0.8
 # Pages that the counter of zeroed ones is behind, and that others take meanwhile
@@ -60,10 +63,24 @@ def free_mib():
     return vmstat()["nr_free_pages"] // PAGES_PER_MIB
 
 
-def start():
+def start(delay_millisecs=50):
     """Loads zero_page such that it zeroes whatever is freed, soon."""
     shrink_per_cpu_lists()
-    load(enabled=1, delay_millisecs=50, batch_size=0)
+    load(enabled=1, delay_millisecs=delay_millisecs, batch_size=0)
+
+
+def start_verified():
+    """The same, sooner; pages said to be zero are looked at when they are allocated."""
+    VERIFY.write_text("1")
+    start(delay_millisecs=20)
+
+
+def check_all_zero():
+    """Fails unless most of the memory can be used and is zero, and nothing else was said of it."""
+    for kind in ("4k", "thp"):
+        _, nonzero, _ = fill(free_mib() * 8 // 10, kind, "scribble")
+        check(nonzero == 0, f"{nonzero} words of {kind} memory are not zero")
+    check(vmstat()["prezero_not_zero"] == 0, "pages said to be zero were not")
 
 
 def zero_scribbled_memory():

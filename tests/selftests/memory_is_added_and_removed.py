@@ -8,14 +8,13 @@ The guest has a DIMM of 256 MiB besides its memory, which is offline at first.
 import threading
 from pathlib import Path
 
-from consumers import check_gauge, free_mib
-from guest import (PAGE_SIZE, PageFlags, fill, load, mib_total, settle, share_zeroed,
-                   shrink_per_cpu_lists, tune, vmstat, wait_until)
+from consumers import check_all_zero, check_gauge, start_verified
+from guest import (PAGE_SIZE, PageFlags, fill, mib_total, settle, share_zeroed, tune, vmstat,
+                   wait_until)
 from ksft import check, main, note, test
 
 MEMORY = Path("/sys/devices/system/memory")
 DIMM_MIB = 256
-VERIFY = Path("/sys/module/prezero/parameters/verify")
 
 
 class Block:
@@ -53,25 +52,10 @@ def online():
     return blocks
 
 
-def start():
-    """Has all free memory zeroed; pages are looked at when they are allocated."""
-    VERIFY.write_text("1")
-    shrink_per_cpu_lists()
-    load(enabled=1, delay_millisecs=20, batch_size=0)
-
-
-def check_all_zero():
-    """Fails unless most of the memory can be used and is zero."""
-    for kind in ("4k", "thp"):
-        _, nonzero, _ = fill(free_mib() * 8 // 10, kind, "scribble")
-        check(nonzero == 0, f"{nonzero} words of {kind} memory are not zero")
-    check(vmstat()["prezero_not_zero"] == 0, "pages said to be zero were not")
-
-
 @test
 def memory_that_is_added_is_zeroed():
     """Its free pages are zeroed like others, and used."""
-    start()
+    start_verified()
     total = mib_total()
     check(all(block.state() == "offline" for block in dimm()), "there is no DIMM")
     blocks = online()
@@ -89,7 +73,7 @@ def memory_that_is_added_is_zeroed():
 @test
 def offline_memory_has_no_flags():
     """What was known is forgotten; back online it is as good as new."""
-    start()
+    start_verified()
     blocks = online()
     settle()
     tune(enabled=0)
@@ -110,7 +94,7 @@ def offline_memory_has_no_flags():
 @test
 def memory_comes_and_goes_while_it_is_zeroed():
     """Again and again, beside somebody who uses memory."""
-    start()
+    start_verified()
     blocks, end, failures = online(), threading.Event(), []
 
     def load_memory():
@@ -140,7 +124,7 @@ def memory_comes_and_goes_while_it_is_zeroed():
 @test
 def memory_is_removed_for_good():
     """The DIMM is ejected, with zeroing at work."""
-    start()
+    start_verified()
     blocks, total = online(), mib_total()
     eject = [path for path in Path("/sys/bus/acpi/devices").glob("PNP0C80:*/eject")]
     check(len(eject) == 1, f"{len(eject)} memory devices can be ejected")

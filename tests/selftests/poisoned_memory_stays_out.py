@@ -12,14 +12,12 @@ import random
 import time
 from pathlib import Path
 
-from consumers import check_gauge, free_mib
-from guest import (PAGE_SIZE, Memory, PageFlags, fill, free_zeroed_frames, load, settle,
-                   shrink_per_cpu_lists, tune, vmstat, wait_until)
+from consumers import check_all_zero, check_gauge, free_mib, start_verified
+from guest import PAGE_SIZE, Memory, PageFlags, free_zeroed_frames, settle, tune, wait_until
 from ksft import check, main, note, test
 
 INJECT = Path("/sys/kernel/debug/hwpoison")
 SOFT_OFFLINE = Path("/sys/devices/system/memory/soft_offline_page")
-VERIFY = Path("/sys/module/prezero/parameters/verify")
 PAGES = 64
 # Of blocks in which pages are to fail: there soon are no larger ones that are whole.
 ORDER = 7
@@ -47,10 +45,14 @@ def fail(frame):
 
 def start():
     """Has all free memory zeroed; pages are looked at when they are allocated."""
-    VERIFY.write_text("1")
-    shrink_per_cpu_lists()
-    load(enabled=1, delay_millisecs=20, batch_size=0)
+    start_verified()
     settle()
+
+
+def failed_of(frames):
+    """Returns those of the frames whose memory has failed."""
+    failed = PageFlags().bits(PageFlags.HWPOISON)
+    return [frame for frame in frames if failed[frame]]
 
 
 def check_not_in_use(frames):
@@ -60,10 +62,7 @@ def check_not_in_use(frames):
         taken = set(frames).intersection(memory.frames())
         memory.free()
         check(not taken, f"{len(taken)} pages that have failed are in use again")
-    for kind in ("4k", "thp"):
-        _, nonzero, _ = fill(free_mib() * 8 // 10, kind, "scribble")
-        check(nonzero == 0, f"{nonzero} words are not zero")
-    check(vmstat()["prezero_not_zero"] == 0, "pages said to be zero were not")
+    check_all_zero()
     settle()
     check_gauge()
 
@@ -115,12 +114,10 @@ def pages_of_blocks_that_are_being_zeroed():
             time.sleep(CHANCE.random() * 0.01)
     note(f"{corrupted() - before} of {len(frames)} pages have failed")
     settle()
-    flags = PageFlags()
-    failed = flags.bits(flags.HWPOISON)
-    check(sum(failed[frame] for frame in frames) >= len(frames) * 0.9, "failures are forgotten")
-    frames = [frame for frame in frames if failed[frame]]
-    check_flags(frames)
-    check_not_in_use(frames)
+    failed = failed_of(frames)
+    check(len(failed) >= len(frames) * 0.9, "failures are forgotten")
+    check_flags(failed)
+    check_not_in_use(failed)
 
 
 @test
@@ -133,11 +130,9 @@ def soft_offlining():
         SOFT_OFFLINE.write_text(f"{frame * PAGE_SIZE:#x}")
     note(f"{corrupted() - before} of {len(frames)} pages are offline")
     check(corrupted() - before >= PAGES * 0.9, f"only {corrupted() - before} pages are offline")
-    flags = PageFlags()
-    failed = flags.bits(flags.HWPOISON)
-    frames = [frame for frame in frames if failed[frame]]
-    check_flags(frames)
-    check_not_in_use(frames)
+    failed = failed_of(frames)
+    check_flags(failed)
+    check_not_in_use(failed)
 
 
 @test

@@ -9,12 +9,11 @@ its buffer was freed. Spoils free memory for good: to be run last in its guest.
 import random
 from pathlib import Path
 
-from consumers import Counted, free_mib
-from guest import (PAGE_SIZE, fill, free_zeroed_frames, kernel_log, load, settle,
-                   shrink_per_cpu_lists, tune, vmstat, wait_until)
+from consumers import VERIFY, Counted, free_mib, start
+from guest import (PAGE_SIZE, fill, free_zeroed_frames, kernel_log, load, settle, tune, vmstat,
+                   wait_until)
 from ksft import check, main, note, test
 
-VERIFY = Path("/sys/module/prezero/parameters/verify")
 REPORT = "memory said to be zero is not"
 PAGES = 200
 TAINT_BAD_PAGE = 1 << 5
@@ -31,8 +30,7 @@ def spoil(count):
 
 def zeroed_memory():
     """Has all free memory zeroed, and nothing zeroed from then on."""
-    shrink_per_cpu_lists()
-    load(enabled=1, delay_millisecs=20, batch_size=0)
+    start(delay_millisecs=20)
     settle()
     tune(enabled=0)
 

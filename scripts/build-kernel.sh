@@ -6,6 +6,7 @@
 #   scripts/build-kernel.sh stock      Linux as it is, tests/guest.config
 #   scripts/build-kernel.sh patched    with patches/, tests/kunitconfig and Rust
 #   scripts/build-kernel.sh debug      the same with tests/debug.config
+#   scripts/build-kernel.sh kcsan      the same with tests/kcsan.config
 #   scripts/build-kernel.sh uml-stock, uml-patched
 #       the same as user-mode Linux, tests/uml.config instead of guest.config
 #   scripts/build-kernel.sh --path NAME
@@ -21,7 +22,7 @@ scripts=$(dirname "$0")
 # The kernel's make must not see the flags and variables of the make above it.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
-usage="usage: scripts/build-kernel.sh [--path] stock|patched|debug|uml-stock|uml-patched"
+usage="usage: scripts/build-kernel.sh [--path] stock|patched|debug|kcsan|uml-stock|uml-patched"
 only_path=
 if [ "${1-}" = --path ]; then
 	only_path=1
@@ -36,7 +37,7 @@ rust=
 # Lines of output of a complete build, for the progress shown.
 expected_lines=1900
 case $name in
-stock | patched | debug) ;;
+stock | patched | debug | kcsan) ;;
 uml-stock | uml-patched)
 	fragments=("$root/tests/uml.config")
 	image=linux
@@ -47,12 +48,12 @@ uml-stock | uml-patched)
 	die "$usage"
 	;;
 esac
-if [[ $name == *patched || $name == debug ]]; then
+if [[ $name == *patched || $name == debug || $name == kcsan ]]; then
 	fragments+=("$root/tests/kunitconfig")
 	rust=rust
 	expected_lines=$((expected_lines + 100))
 fi
-[ "$name" != debug ] || fragments+=("$root/tests/debug.config")
+[[ $name != debug && $name != kcsan ]] || fragments+=("$root/tests/$name.config")
 
 # series: the patches of this kernel in their order.
 series() {

@@ -8,7 +8,8 @@ use core::ptr::NonNull;
 use kernel::{
     bindings,
     page::PAGE_SIZE,
-    prelude::*, //
+    prelude::*,
+    types::NotThreadSafe, //
 };
 
 /// Content of pages that are not zero.
@@ -196,6 +197,8 @@ fn is_zero(page: *mut bindings::page) -> bool {
 
 /// Returns whether every byte of `page`, which must be one of [`Frames::pages`], is `byte`.
 fn has_only(page: *mut bindings::page, byte: u8) -> bool {
+    let _reads_free_memory = KasanDisabled::new();
+
     // SAFETY: `page` is memory, so it can be mapped and read, by C code that does not mind others
     // writing to it. Mappings of a task are undone in reverse order.
     unsafe {
@@ -203,5 +206,29 @@ fn has_only(page: *mut bindings::page, byte: u8) -> bool {
         let first_other = bindings::memchr_inv(address, byte.into(), PAGE_SIZE);
         bindings::kunmap_local(address);
         first_other.is_null()
+    }
+}
+
+/// While this lives, KASAN does not complain of what the current task does.
+struct KasanDisabled(NotThreadSafe);
+
+impl KasanDisabled {
+    fn new() -> Self {
+        #[cfg(any(CONFIG_KASAN_GENERIC, CONFIG_KASAN_SW_TAGS))]
+        // SAFETY: Counts in the current task.
+        unsafe {
+            bindings::kasan_disable_current()
+        };
+        Self(NotThreadSafe)
+    }
+}
+
+impl Drop for KasanDisabled {
+    fn drop(&mut self) {
+        #[cfg(any(CONFIG_KASAN_GENERIC, CONFIG_KASAN_SW_TAGS))]
+        // SAFETY: Counts in the current task, which is the one of `new`: this is not `Send`.
+        unsafe {
+            bindings::kasan_enable_current()
+        };
     }
 }

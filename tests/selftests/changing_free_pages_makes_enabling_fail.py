@@ -10,7 +10,7 @@ from pathlib import Path
 from guest import fill, insmod, kernel_log, load, loaded, read, rmmod, vmstat, write
 from ksft import Skip, check, main, test
 
-OBSTACLES = ("page_poison=1", "init_on_free=1")
+OBSTACLES = ("page_poison=1", "init_on_free=1", "debug_pagealloc=on")
 
 # Two names of one number
 NOT_SUPPORTED = ("EOPNOTSUPP", "ENOTSUP")

@@ -17,11 +17,11 @@ DISK = 512 << 20
 PAGES_PER_MIB = 256
 
 
-def suspend_and_resume(words, log):
+def suspend_and_resume(kernel, words, log):
     """Returns by name what the guest told before and after, and complaints of its kernels."""
     told, complaints = {}, []
     with tempfile.TemporaryDirectory() as name:
-        guest, disk = Guest("hibernation", Path(name)), Path(name) / "disk"
+        guest, disk = Guest(kernel, "hibernation", Path(name)), Path(name) / "disk"
         with open(disk, "wb") as file:
             os.truncate(file.fileno(), DISK)
         for more in ("", "resume=/dev/vda resumes page_poison=1"):
@@ -32,9 +32,9 @@ def suspend_and_resume(words, log):
     return told, complaints
 
 
-def cycle(words, log):
+def cycle(kernel, words, log):
     """Returns the results of suspending and resuming once."""
-    told, complaints = suspend_and_resume(words, log)
+    told, complaints = suspend_and_resume(kernel, words, log)
     details = [f"{name}: {value}" for name, value in told.items()] + complaints
     fills = [name for name in told if name.startswith("nonzero_")]
     checks = {
@@ -53,8 +53,8 @@ def cycle(words, log):
                    "passed" if good else "failed", details) for check, good in checks.items()]
 
 
-def results(log):
-    """Returns what is to be shown."""
+def results(kernel, log):
+    """Returns what is to be shown of guests with this kernel."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w", encoding="utf-8") as file:
-        return [result for words in ("", "while_zeroing") for result in cycle(words, file)]
+        return [result for words in ("", "while_zeroing") for result in cycle(kernel, words, file)]

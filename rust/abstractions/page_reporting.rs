@@ -36,8 +36,8 @@ pub(crate) trait Operations: Send + Sync + 'static {
     /// [`Registration`], as that waits for it.
     ///
     /// After [`EHWPOISON`] the worker takes the pages whose memory has failed out of the
-    /// allocator for good, and goes on. Any other error ends its pass; it comes back to the block
-    /// at its next wake.
+    /// allocator for good, and goes on with another batch; what was left of this one it hands over
+    /// again. Any other error ends its pass; it comes back to the block at its next wake.
     fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>>;
 }
 
@@ -147,6 +147,7 @@ impl<T: Operations> Registration<T> {
         // unregistered, which waits for this function to return. `Drop` has a `&mut Self` then,
         // but does not touch `ops`, and `Opaque` makes `Self` a type that may be aliased.
         let ops = unsafe { &(*this).ops };
+        // Its lifetime may be any, as `T::zero` has to work with any: it cannot keep a block.
         let mut batch = Batch {
             sg,
             left: nents,

@@ -7,7 +7,7 @@
 SHELL := /bin/bash
 MINUTES ?= 60
 .DEFAULT_GOAL := all
-.PHONY: all run shell test bench test-debug torture check fmt clippy setup kernels install modules_install clean help
+.PHONY: all run shell test bench test-debug test-kcsan torture peers check fmt clippy setup kernels install modules_install clean help
 
 # kbuild,GOALS: runs the kernel's build system on this folder with the toolchain
 # that builds our kernels.  KDIR= is the built kernel tree the module is for;
@@ -47,16 +47,21 @@ test: kernels
 	$(guest_module) KUNIT=1
 	@tests/run
 
-# All that runs in a guest, on a kernel that complains of everything
-test-debug: kernels
-	@scripts/build-kernel.sh debug
-	@$(MAKE) --no-print-directory all KUNIT=1 KDIR=$$(scripts/build-kernel.sh --path debug)
-	@tests/run --kernel debug
+# All that runs in a guest, on kernels that complain of everything
+test-debug test-kcsan: test-%: kernels
+	@scripts/build-kernel.sh $*
+	@$(MAKE) --no-print-directory all KUNIT=1 KDIR=$$(scripts/build-kernel.sh --path $*)
+	@tests/run --kernel $*
 
 torture: kernels
 	$(guest_module)
 	@$(MAKE) --no-print-directory -C tests/torture
 	@tests/torture/run --minutes $(MINUTES)
+
+peers: kernels
+	@scripts/setup.sh peers
+	$(guest_module)
+	@tests/peers/run
 
 bench: setup
 	@tests/bench/run
@@ -77,8 +82,10 @@ help:
 	@echo 'Everything (each does all set-up by itself):'
 	@echo '  run              demonstrate zero_page in QEMU, against a stock kernel'
 	@echo '  test             prove it: static checks, KUnit and guest tests'
-	@echo '  test-debug       the same in the guest of a kernel with KASAN, lockdep and more (slow)'
+	@echo '  test-debug       its guest tests on a kernel with KASAN, lockdep and more (slow)'
+	@echo '  test-kcsan       its guest tests on a kernel that looks for data races (slow)'
 	@echo '  torture          use memory in every way for MINUTES=60, in guests of all kinds'
+	@echo '  peers            selftests/mm and stress-ng, compared with the stock kernel (an hour)'
 	@echo '  bench            measure what it costs and brings, in QEMU and user-mode Linux'
 	@echo '  shell            a shell in the guest, with the module loaded'
 	@echo 'The module:'

@@ -3,7 +3,7 @@
 #
 # Installs what `make run` and `make test` need: Debian packages, and in the
 # cache bindgen (where Debian's is too old) and virtme-ng.  Quick and silent
-# when everything is there.
+# when everything is there.  `scripts/setup.sh peers` does for `make peers`, too.
 set -eu -o pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
@@ -18,6 +18,7 @@ common_packages=(
 	curl ca-certificates debian-archive-keyring
 	python3 python3-venv qemu-system-x86 busybox-static
 )
+[ "${1-}" != peers ] || common_packages+=(libcap-dev libnuma-dev pkg-config rsync stress-ng)
 
 # packages: prints the packages of this Debian release, none elsewhere.
 packages() {

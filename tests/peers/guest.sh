@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Runs tests of others in a guest, see tests/peers/run:
+#
+#	guest.sh KERNEL selftests FOLDER CATEGORY...
+#	guest.sh KERNEL stress-ng STRESSOR...
+#
+# On the patched kernel zero_page zeroes whatever is freed meanwhile, and pages
+# said to be zero are looked at. Exit status: 1 if one was not, else 0, whatever
+# becomes of the tests.
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+kernel=$1 what=$2
+shift 2
+
+counter() { awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat; }
+
+# What has not ended in time is ended with all that it has started.
+limited() { setsid --wait timeout --kill-after 10 "$@"; }
+
+if [ "$kernel" = patched ]; then
+	echo 1 >/sys/module/prezero/parameters/verify
+	insmod "$top/zero_page.ko" enabled=1 delay_millisecs=5 batch_size=0 || exit
+fi
+
+case $what in
+selftests)
+	cd "$1" || exit
+	shift
+	for category in "$@"; do
+		echo "category $category"
+		limited 600 ./run_vmtests.sh -t "$category" 2>&1
+		echo "ended $?"
+	done
+	;;
+stress-ng)
+	for stressor in "$@"; do
+		limited 120 stress-ng --"$stressor" 2 --vm-bytes 40% --verify --timeout 8 \
+			--temp-path /tmp --oomable --quiet 2>&1
+		echo "result $stressor $?"
+	done
+	;;
+esac
+
+[ "$kernel" = patched ] || exit 0
+for name in prezero_zeroed prezero_hit prezero_verified prezero_not_zero; do
+	echo "vmstat $name $(counter $name)"
+done
+[ "$(counter prezero_not_zero)" = 0 ]

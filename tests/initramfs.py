@@ -64,7 +64,7 @@ class Guest:
         text = printed.decode(errors="replace")
         log.write(text)
         lines = text.splitlines()
-        trouble += [line for line in lines if vm.COMPLAINT.search(line)]
+        trouble += vm.complaints_in(lines)
         if trouble:
             trouble += lines[-15:]
         return [(name, int(value)) for name, value in

@@ -19,6 +19,10 @@ counter() { awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat; }
 # What has not ended in time is ended with all that it has started.
 limited() { setsid --wait timeout --kill-after 10 "$@"; }
 
+# Some want memory swapped out.
+echo 512M >/sys/block/zram0/disksize
+mkswap /dev/zram0 >/dev/null && swapon /dev/zram0 || exit
+
 if [ "$kernel" = patched ]; then
 	echo 1 >/sys/module/prezero/parameters/verify
 	insmod "$top/zero_page.ko" enabled=1 delay_millisecs=5 batch_size=0 || exit

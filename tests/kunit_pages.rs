@@ -104,7 +104,9 @@ impl Drop for Block {
 ///
 /// # Invariants
 ///
-/// The page frames from `first` to `first + 2^order - 1` are ordinary memory.
+/// The page frames from `first` to `first + 2^order - 1` are ordinary memory. The tests do not
+/// remove any, and the `struct page` of a block are in one piece with those of all that it may be
+/// part of.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Frames {
     first: c_ulong,

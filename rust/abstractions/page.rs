@@ -175,7 +175,8 @@ impl<'a> FreeBlock<'a> {
         let page = self.page(index);
 
         // SAFETY: By the type invariants and the requirements, `page` is a valid `struct page` of
-        // an isolated block. Its flags are read atomically.
+        // an isolated block. Its flags are read atomically; of the rest, only those change who
+        // have isolated it, which is us.
         let (poisoned, zeroed) = unsafe {
             (
                 bindings::PageHWPoison(page),

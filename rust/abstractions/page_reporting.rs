@@ -133,7 +133,7 @@ impl<T: Operations> Registration<T> {
     /// # Safety
     ///
     /// - `dev` must be the `dev` of a `Registration<T>`.
-    /// - `sg` must be a scatterlist of at least `nents` entries, at least one, each of which
+    /// - `sg` must be a scatterlist that ends after `nents` entries, at least one, each of which
     ///   describes a free block that is isolated until this function returns.
     unsafe extern "C" fn report(
         dev: *mut bindings::page_reporting_dev_info,
@@ -174,8 +174,8 @@ impl<T: Operations> PinnedDrop for Registration<T> {
 ///
 /// # Invariants
 ///
-/// `sg` is a scatterlist of at least `left` entries, each of which describes a free block that is
-/// isolated for `'a` and handed out once.
+/// `sg` is a scatterlist that ends after `left` entries, each of which describes a free block that
+/// is isolated for `'a` and handed out once.
 struct Batch<'a> {
     sg: *mut bindings::scatterlist,
     left: u32,

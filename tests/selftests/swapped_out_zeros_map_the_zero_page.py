@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from consumers import Counted, Process, Setting, address, check_zero, start, zero_scribbled_memory
-from guest import MADV_HUGEPAGE, PAGE_SIZE, vmstat
+from guest import MADV_HUGEPAGE, PAGE_SIZE, SLOWER, vmstat
 from ksft import Skip, check, main, note, test
 from swap import (MADV_PAGEOUT, PAGEMAP_SOFT_DIRTY, Swap, ZeroPages, page_out, pagemap,
                   status_kib, swapped, written)
@@ -323,7 +323,7 @@ def cgroups_get_their_swap_back():
 def swapoff_may_race_with_readers():
     """Swap goes and comes while processes read, write and swap out; nobody sees other content."""
     swap = Swap()
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + SECONDS * SLOWER
 
     def reader(number):
         memory = half_filled(4)

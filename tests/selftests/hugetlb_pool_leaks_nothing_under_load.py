@@ -16,6 +16,8 @@ POOL = Path("/proc/sys/vm/nr_hugepages")
 OVERCOMMIT = Path("/proc/sys/vm/nr_overcommit_hugepages")
 OPTIMIZE = Path("/proc/sys/vm/hugetlb_optimize_vmemmap")
 
+COUNTERS = ("prezero_zeroed_hugetlb", "prezero_hit_hugetlb", "prezero_miss_hugetlb")
+
 # <asm-generic/mman-common.h>
 MAP_HUGETLB = 0x40000
 
@@ -38,11 +40,8 @@ def use_pool(mebibytes, end):
     check(rounds > 0, "never got a page")
 
 
-@test
-def every_user_of_the_pool_gets_zeros():
-    """The pool grows and shrinks, zeroing is switched on and off, the module comes and goes."""
-    start()
-    OVERCOMMIT.write_text("8")
+def use_and_resize():
+    """Has the pool used while it grows and shrinks and zeroing comes and goes; returns counters."""
     end = time.monotonic() + SECONDS
     users = [Process(use_pool, mebibytes, end) for mebibytes in (2, 6, 16, 32)]
     with Counted() as counted:
@@ -58,11 +57,24 @@ def every_user_of_the_pool_gets_zeros():
                 break
     for user in users:
         user.wait()
+    note(f"{step + 1} steps, {counted}")
+    return counted
+
+
+@test
+def every_user_of_the_pool_gets_zeros():
+    """The pool grows and shrinks, zeroing is switched on and off, the module comes and goes."""
+    start()
+    OVERCOMMIT.write_text("8")
+    # On a busy machine the worker may never come in time.
+    for _ in range(4):
+        counted = use_and_resize()
+        missing = [name for name in COUNTERS if not counted[name]]
+        if not missing:
+            break
     for file in (POOL, OVERCOMMIT, OPTIMIZE):
         file.write_text("0")
-    note(f"{step + 1} steps, {counted}")
-    for name in ("prezero_zeroed_hugetlb", "prezero_hit_hugetlb", "prezero_miss_hugetlb"):
-        check(counted[name] > 0, f"{name} did not rise: the test tests nothing")
+    check(not missing, f"{missing} did not rise: the test tests nothing")
 
 
 main()

@@ -28,16 +28,18 @@ vm = _vm()
 
 
 class Guest:
-    """A guest with a kernel, as tests/run has them, and the init of that name."""
+    """A guest with a kernel, as tests/run has them, and the init of that name.
 
-    def __init__(self, kernel, name, directory):
+    `files` are what it has in its root besides.
+    """
+
+    def __init__(self, kernel, name, directory, files=()):
         self.kernel, self.seconds = vm.kernel_image(kernel.name), SECONDS * kernel.slower
         self.initramfs = directory / "initramfs"
         root = directory / "root"
         (root / "bin").mkdir(parents=True)
-        for file in ("zero_page.ko", "build/fill", "build/kexec", "tests/initramfs/common.sh"):
+        for file in ("zero_page.ko", "build/fill", "tests/initramfs/common.sh", *files):
             shutil.copy(TOP / file, root)
-        shutil.copy(self.kernel, root / "bzImage")
         shutil.copy(TOP / "tests/initramfs" / name, root / "init")
         shutil.copy(shutil.which("busybox"), root / "bin")
         with open(self.initramfs, "wb") as file:
@@ -57,7 +59,8 @@ class Guest:
                    "-append", f"console=ttyS0 panic=-1 oops=panic {words}"]
         try:
             printed = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                     stderr=subprocess.STDOUT, timeout=self.seconds, check=False).stdout
+                                     stderr=subprocess.STDOUT, timeout=self.seconds,
+                                     check=False).stdout
             trouble = []
         except subprocess.TimeoutExpired as expired:
             printed, trouble = expired.stdout or b"", [f"ended after {self.seconds} seconds"]

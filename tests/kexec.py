@@ -7,7 +7,7 @@ The guest is tests/initramfs/kexec.
 import tempfile
 from pathlib import Path
 
-from initramfs import Guest
+from initramfs import Guest, vm
 from ktap import Result
 
 SUITE = "kexec"
@@ -18,7 +18,8 @@ def results(kernel, log):
     """Returns what is to be shown of a guest with this kernel."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, open(log, "w", encoding="utf-8") as file:
-        guest = Guest(kernel, "kexec", Path(name))
+        files = ("build/kexec", vm.kernel_image(kernel.name))
+        guest = Guest(kernel, "kexec", Path(name), files)
         pairs, complaints = guest.boot(guest.initramfs, "", file)
     zeroed = [value for key, value in pairs if key == "zeroed"]
     nonzero = [value for key, value in pairs if key.startswith("nonzero_")]

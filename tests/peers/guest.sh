@@ -24,8 +24,7 @@ echo 512M >/sys/block/zram0/disksize
 mkswap /dev/zram0 >/dev/null && swapon /dev/zram0 || exit
 
 if [ "$kernel" = patched ]; then
-	echo 1 >/sys/module/prezero/parameters/verify
-	insmod "$top/zero_page.ko" enabled=1 delay_millisecs=5 batch_size=0 || exit
+	insmod "$top/zero_page.ko" enabled=1 delay_millisecs=5 batch_size=0 verify=1 || exit
 fi
 
 case $what in

@@ -11,7 +11,8 @@ import random
 from pathlib import Path
 
 from consumers import check_all_zero, check_gauge, free_mib, start_verified
-from guest import PAGES_PER_MIB, Memory, PageFlags, settle, tune, vmstat, wait_until
+from guest import (PAGE_SIZE, PAGES_PER_MIB, Memory, PageFlags, settle, tune, vmstat,
+                   wait_until)
 from ksft import Skip, check, main, note, test
 
 CMA = Path("/sys/kernel/debug/cma")
@@ -135,8 +136,8 @@ def ranges_that_cannot_be_had():
     pipes = []
     for index in pinned.values():
         pipes.append(os.pipe())
-        part = Iovec(base + index * 4096, 4096)
-        check(LIBC.vmsplice(pipes[-1][1], ctypes.byref(part), 1, 0) == 4096, "vmsplice fails")
+        part = Iovec(base + index * PAGE_SIZE, PAGE_SIZE)
+        check(LIBC.vmsplice(pipes[-1][1], ctypes.byref(part), 1, 0) == PAGE_SIZE, "vmsplice fails")
     del view
     memory.free()
     settle()
@@ -158,12 +159,12 @@ def compaction_under_load():
     """Zeroed pages are what others are moved to, while they are zeroed, time and again."""
     start_verified()
     moved = vmstat()["pgmigrate_success"]
-    content = CHANCE.randbytes(4096)
+    content = CHANCE.randbytes(PAGE_SIZE)
     for _ in range(5):
         memory = Memory(free_mib() * 7 // 10)
-        pages = memory.size // 4096
+        pages = memory.size // PAGE_SIZE
         for index in range(0, pages, 2):
-            memory.map[index * 4096:(index + 1) * 4096] = content
+            memory.map[index * PAGE_SIZE:(index + 1) * PAGE_SIZE] = content
         for index in range(1, pages, 2):
             memory.free_page(index)
         for _ in range(3):
@@ -172,7 +173,7 @@ def compaction_under_load():
             check(not any(huge.map[:huge.size]), "huge pages are not zero")
             huge.free()
         for index in range(0, pages, 2):
-            check(memory.map[index * 4096:(index + 1) * 4096] == content, "content has changed")
+            check(memory.map[index * PAGE_SIZE:(index + 1) * PAGE_SIZE] == content, "content has changed")
         memory.free()
     note(f"{vmstat()['pgmigrate_success'] - moved} pages moved")
     check(vmstat()["pgmigrate_success"] - moved > 10000, "hardly any page moved")

@@ -9,11 +9,10 @@ import time
 from pathlib import Path
 
 from consumers import Counted, Process, anonymous, check_zero, scribble, start
-from guest import MADV_POPULATE_WRITE, load, rmmod, tune
+from guest import MADV_POPULATE_WRITE, load, rmmod, settle, tune
 from ksft import check, main, note, test
 
 SECONDS = 15
-STEP_SECONDS = (0.3, 0.6, 1.2, 2.4)
 POOL = Path("/proc/sys/vm/nr_hugepages")
 OVERCOMMIT = Path("/proc/sys/vm/nr_overcommit_hugepages")
 OPTIMIZE = Path("/proc/sys/vm/hugetlb_optimize_vmemmap")
@@ -58,15 +57,17 @@ def use_pool(mebibytes, end):
     check(rounds > 0, "never got a page")
 
 
-def use_and_resize(step_seconds):
+def use_and_resize():
     """Has the pool used while it grows and shrinks and zeroing comes and goes; returns counters."""
+    # A pass gets to the pools after the free lists.
+    settle()
     end = time.monotonic() + SECONDS
     users = [Process(use_pool, mebibytes, end) for mebibytes in (2, 6, 16, 32)]
     with Counted() as counted:
         for step in itertools.count():
             POOL.write_text(str((64, 16, 40, 4)[step % 4]))
             OPTIMIZE.write_text(str(step // 4 % 2))
-            time.sleep(step_seconds)
+            time.sleep(0.3)
             tune(enabled=int(step % 5 != 4))
             if step % 7 == 6:
                 rmmod()
@@ -84,9 +85,9 @@ def every_user_of_the_pool_gets_zeros():
     """The pool grows and shrinks, zeroing is switched on and off, the module comes and goes."""
     start()
     OVERCOMMIT.write_text("8")
-    # On a busy machine the worker needs more time for what is freed between two steps.
-    for step_seconds in STEP_SECONDS:
-        counted = use_and_resize(step_seconds)
+    # On a busy machine the worker may not come in time.
+    for _ in range(4):
+        counted = use_and_resize()
         missing = [name for name in COUNTERS if not counted[name]]
         if not missing:
             break

@@ -3,8 +3,11 @@
 """The guest's part of tests/balloon_inflation.py: has its balloon inflated and deflated.
 
 A line "balloon MIB" asks the host to leave so much memory to the guest, a line "check NAME ok",
-or with what is wrong instead of ok, tells it how that went. With words as arguments, they are
-load parameters of zero_page; with none it is not loaded.
+or with what is wrong instead of ok, tells it how that went.
+
+usage: balloon_inflation.py CYCLES [PARAMETER=VALUE...]
+
+The parameters are those zero_page is loaded with; without, it is not loaded.
 """
 
 import sys
@@ -52,13 +55,13 @@ def main():
     device()
     shrink_per_cpu_lists()
     VERIFY.write_text("1")
-    parameters = dict(word.split("=") for word in sys.argv[1:])
+    parameters = dict(word.split("=") for word in sys.argv[2:])
     if parameters:
         load(**parameters)
     # As QEMU counts it
     all_mib = 1024
     print(f"{mib_total()} MiB in all")
-    for number in range(2):
+    for number in range(int(sys.argv[1])):
         try:
             cycle(all_mib, bool(parameters))
             result = "ok"

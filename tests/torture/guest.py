@@ -5,11 +5,11 @@
 	guest.py SEED SECONDS
 
 Beside torture.c, which uses memory in every way, it turns all knobs at random, with good values,
-compacts, drops caches, and resizes the hugetlb pool. With every other four seeds pages said to
-be zero are looked at (prezero.verify), and cleared if they are not; with the others what is
-wrong reaches torture.c. There is swap on zram, KSM runs, and a cgroup in which processes are killed
-for want of memory. Prints a line about each thing that is wrong, which begins with WRONG, and
-figures; exit status 1 if there was any.
+compacts, drops caches, and resizes the hugetlb pool. Pages said to be zero are looked at when
+they are allocated and while they are free (prezero.verify), and whatever is allocated once more by
+torture.c. There is swap on zram, KSM runs, and a cgroup in which processes are killed for want of
+memory. Prints a line about each thing that is wrong, which begins with WRONG, and figures; exit
+status 1 if there was any.
 """
 
 import os
@@ -29,6 +29,7 @@ from swap import Swap
 
 TORTURE = TOP / "build/torture"
 MM = Path("/sys/kernel/mm")
+VERIFY = Path("/sys/module/prezero/parameters/verify")
 CGROUP = Path("/run/cgroup")
 OOM_LIMIT_MIB = 48
 COUNTERS = ("prezero_zeroed", "prezero_hit", "prezero_hit_hugetlb", "prezero_waste",
@@ -97,9 +98,9 @@ def write_if_there(path, text):
         path.write_text(text)
 
 
-def prepare(verify):
+def prepare():
     """Has everything take part; returns the cgroup for those that are to be killed."""
-    Path("/sys/module/prezero/parameters/verify").write_text(str(int(verify)))
+    VERIFY.write_text("1")
     for file in (MM / "transparent_hugepage").glob("hugepages-*kB/enabled"):
         file.write_text("madvise")
     for file in (MM / "transparent_hugepage").glob("hugepages-*kB/shmem_enabled"):
@@ -125,12 +126,12 @@ def usable_mib():
     return mib_total() * 7 // 10
 
 
-def idle(printed, before, after, verify):
+def idle(printed, before, after):
     """Returns what was not done at all although it should have been."""
     lines = [line.split() for line in printed.splitlines() if not line.startswith("WRONG")]
     nothing = [" ".join(words[:-1]) for words in lines if words[-1] == "0"
                and words[0] not in ("killed", "refused")]
-    counters = ["prezero_zeroed", "prezero_hit", "pswpout"] + ["prezero_verified"] * verify
+    counters = ("prezero_zeroed", "prezero_hit", "prezero_verified", "pswpout")
     return nothing + [name for name in counters if after[name] == before[name]]
 
 
@@ -139,9 +140,7 @@ def main():
     seed, seconds = int(sys.argv[1]), int(sys.argv[2])
     # If memory is short somebody else is to be killed.
     Path("/proc/self/oom_score_adj").write_text("-1000")
-    verify = seed >> 2 & 1
-    print(f"verify {verify}")
-    group = prepare(verify)
+    group = prepare()
     before = vmstat()
     load(enabled=1, delay_millisecs=1, batch_size=0)
     with Swap():
@@ -159,7 +158,7 @@ def main():
         if name in after:
             print(f"vmstat {name} {after[name] - before[name]}")
 
-    wrong = [f"no {what}" for what in idle(done.stdout, before, after, verify)]
+    wrong = [f"no {what}" for what in idle(done.stdout, before, after)]
     if meddler.failure:
         wrong.append(meddler.failure)
     if after["prezero_not_zero"]:

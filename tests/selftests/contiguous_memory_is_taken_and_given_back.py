@@ -99,7 +99,7 @@ def ranges_of_zeroed_pages():
 def whole_area_moves_what_is_in_it():
     """Memory in use moves to zeroed pages elsewhere, with its content, and back."""
     area = start()
-    memory = Memory(free_mib() * 6 // 10)
+    memory = Memory((free_mib() - AREA_MIB) * 7 // 10)
     content = CHANCE.randbytes(1 << 20)
     for offset in range(0, memory.size, len(content)):
         memory.map[offset:offset + len(content)] = content

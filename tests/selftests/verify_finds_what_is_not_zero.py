@@ -76,8 +76,9 @@ def it_can_be_asked_for_on_loading():
 @test
 def without_it_the_data_would_leak():
     """This is the disaster that the next tests expect to be prevented."""
-    zeroed_memory()
     VERIFY.write_text("0")
+    # Meanwhile the last look at free memory comes to its end.
+    zeroed_memory()
     # Few, and huge pages: page tables and other processes are not to get them.
     count = PAGES // 4
     with Counted() as counted:

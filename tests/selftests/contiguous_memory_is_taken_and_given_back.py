@@ -160,7 +160,7 @@ def compaction_under_load():
     start_verified()
     moved = vmstat()["pgmigrate_success"]
     content = CHANCE.randbytes(PAGE_SIZE)
-    for _ in range(5):
+    for _ in range(3):
         memory = Memory(free_mib() * 7 // 10)
         pages = memory.size // PAGE_SIZE
         for index in range(0, pages, 2):

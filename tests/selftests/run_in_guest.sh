@@ -6,14 +6,14 @@
 #
 #	scripts/vm --no-module -- tests/selftests/run_in_guest.sh FILE...
 #
-# How each went is in what it prints; a file that takes longer than four minutes,
+# How each went is in what it prints; a file that takes longer than six minutes,
 # $SLOWER times as many on a kernel that is that much slower, is ended.
 
 cd "$(dirname "$0")" || exit
 # The guest must not write to the source tree.
 export PYTHONDONTWRITEBYTECODE=1
 
-seconds=$((240 * ${SLOWER:-1}))
+seconds=$((360 * ${SLOWER:-1}))
 for file in "$@"; do
 	echo "# selftest: $file"
 	timeout $seconds "./$file" 2>&1

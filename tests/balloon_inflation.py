@@ -9,6 +9,7 @@ import json
 import socket
 import subprocess
 import tempfile
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +58,8 @@ def set_size(path, mebibytes):
 
 
 def run(kernel, case, log):
-    """Boots the guest; returns its exit status and what it said by check."""
-    checks = {}
+    """Boots the guest; returns its exit status, what it said by check, and its last lines."""
+    checks, last = {}, deque(maxlen=15)
     with tempfile.TemporaryDirectory() as directory:
         path = f"{directory}/monitor"
         guest = subprocess.Popen(
@@ -73,13 +74,14 @@ def run(kernel, case, log):
             text=True)
         for line in guest.stdout:
             log.write(line)
+            last.append(line.rstrip())
             word, _, rest = line.strip().partition(" ")
             if word == "balloon":
                 set_size(path, int(rest))
             elif word == "check":
                 name, _, words = rest.partition(" ")
                 checks[name] = words
-        return guest.wait(), checks
+        return guest.wait(), checks, last
 
 
 def results(kernel, log):
@@ -89,10 +91,10 @@ def results(kernel, log):
     with open(log, "w", encoding="utf-8") as file:
         for case in CASES:
             file.write(f"{case.name}\n")
-            status, checks = run(kernel, case, file)
+            status, checks, last = run(kernel, case, file)
             wrong = [f"{name}: {words}" for name, words in checks.items() if words != "ok"]
             if status or len(checks) != case.cycles:
-                wrong.append(f"status {status}, {len(checks)} of {case.cycles} cycles")
+                wrong += [f"status {status}, {len(checks)} of {case.cycles} cycles", *last]
             found.append(Result("balloon_inflation", case.name, "failed" if wrong else "passed",
                                 wrong))
     return found

@@ -18,8 +18,6 @@ from guest import (PAGES_PER_MIB, Memory, load, mib_total, settle, shrink_per_cp
                    wait_until)
 from ksft import check
 
-SMALL_MIB = 500
-
 
 def resize(mebibytes, all_mib):
     """Has the balloon leave so much memory."""
@@ -36,8 +34,9 @@ def resize(mebibytes, all_mib):
 
 def cycle(all_mib, loaded):
     """Inflates and deflates the balloon while memory is used; all of it must be zero."""
+    small_mib = all_mib - free_mib() // 2
     used = Memory(free_mib() // 4)
-    resize(SMALL_MIB, all_mib)
+    resize(small_mib, all_mib)
     if loaded:
         settle()
         check_gauge()

@@ -16,10 +16,15 @@ finish() { busybox poweroff -f; }
 # The tests look for these lines.
 tell() { echo "guest: $*"; }
 
-# settle: waits until hardly anything more is zeroed, a minute at most
+percent_zeroed() { echo $(($(counter nr_free_prezeroed) * 100 / $(counter nr_free_pages))); }
+
+# Most of the free memory, in MiB
+most() { echo $(($(counter nr_free_pages) / 256 * 7 / 10)); }
+
+# settle: waits until hardly anything more is zeroed, five minutes at most
 settle() {
 	last=-1000
-	for _ in $(busybox seq 60); do
+	for _ in $(busybox seq 300); do
 		now=$(counter nr_free_prezeroed)
 		[ $((now - last)) -gt 256 ] || return
 		last=$now
@@ -29,12 +34,12 @@ settle() {
 
 # fill KIND: tells how many words of most of the memory are not zero
 fill() {
-	tell "nonzero_$1" "$(/fill 600 "$1" scribble | busybox awk '{ print $4 }')"
+	tell "nonzero_$1" "$(/fill "$(most)" "$1" scribble | busybox awk '{ print $4 }')"
 }
 
 # zero_all: loads zero_page, and has used memory zeroed
 zero_all() {
 	busybox insmod /zero_page.ko enabled=1 delay_millisecs=20 batch_size=0
-	/fill 600 4k scribble >/dev/null
+	/fill "$(most)" 4k scribble >/dev/null
 	settle
 }

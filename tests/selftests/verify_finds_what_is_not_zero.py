@@ -6,13 +6,12 @@ Writes through /dev/mem to free pages that are zeroed, as a device does that has
 its buffer was freed. Spoils free memory for good: to be run last in its guest.
 """
 
-import mmap
 import random
 from pathlib import Path
 
 from consumers import VERIFY, Counted, free_mib, start
-from guest import (PAGE_SIZE, fill, free_zeroed_frames, kernel_log, load, settle, tune, vmstat,
-                   wait_until)
+from guest import (PAGE_SIZE, fill, free_zeroed_frames, kernel_log, load, physical_page, settle,
+                   tune, vmstat, wait_until)
 from ksft import check, main, note, test
 
 REPORT = "memory said to be zero is not"
@@ -22,12 +21,9 @@ TAINT_BAD_PAGE = 1 << 5
 
 def spoil(count):
     """Writes a byte into `count` free zeroed pages."""
-    frames = free_zeroed_frames(count)
-    with open("/dev/mem", "r+b", buffering=0) as memory:
-        for frame in frames:
-            # Mapped, for KASAN to be none the wiser.
-            with mmap.mmap(memory.fileno(), PAGE_SIZE, offset=frame * PAGE_SIZE) as page:
-                page[random.randrange(PAGE_SIZE)] = 0xa5
+    for frame in free_zeroed_frames(count):
+        with physical_page(frame) as page:
+            page[random.randrange(PAGE_SIZE)] = 0xa5
 
 
 def zeroed_memory():

@@ -173,7 +173,8 @@ def compaction_under_load():
             check(not any(huge.map[:huge.size]), "huge pages are not zero")
             huge.free()
         for index in range(0, pages, 2):
-            check(memory.map[index * PAGE_SIZE:(index + 1) * PAGE_SIZE] == content, "content has changed")
+            check(memory.map[index * PAGE_SIZE:(index + 1) * PAGE_SIZE] == content,
+                  "content has changed")
         memory.free()
     note(f"{vmstat()['pgmigrate_success'] - moved} pages moved")
     check(vmstat()["pgmigrate_success"] - moved > 10000, "hardly any page moved")

@@ -29,7 +29,6 @@ from swap import Swap
 
 TORTURE = TOP / "build/torture"
 MM = Path("/sys/kernel/mm")
-VERIFY = Path("/sys/module/prezero/parameters/verify")
 CGROUP = Path("/run/cgroup")
 OOM_LIMIT_MIB = 48
 COUNTERS = ("prezero_zeroed", "prezero_hit", "prezero_hit_hugetlb", "prezero_waste",
@@ -100,7 +99,6 @@ def write_if_there(path, text):
 
 def prepare():
     """Has everything take part; returns the cgroup for those that are to be killed."""
-    VERIFY.write_text("1")
     for file in (MM / "transparent_hugepage").glob("hugepages-*kB/enabled"):
         file.write_text("madvise")
     for file in (MM / "transparent_hugepage").glob("hugepages-*kB/shmem_enabled"):
@@ -142,7 +140,7 @@ def main():
     Path("/proc/self/oom_score_adj").write_text("-1000")
     group = prepare()
     before = vmstat()
-    load(enabled=1, delay_millisecs=1, batch_size=0)
+    load(enabled=1, delay_millisecs=1, batch_size=0, verify=1)
     with Swap():
         meddler = Meddler(seed)
         done = subprocess.run([TORTURE, str(seed), str(seconds), str(2 * os.cpu_count() + 1),

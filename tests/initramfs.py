@@ -52,7 +52,7 @@ class Guest:
 
         Returns pairs of words and numbers that it told, and complaints of its kernel.
         """
-        command = ["qemu-system-x86_64", "-m", "1G", "-smp", "2", "-nodefaults", "-display", "none",
+        command = [vm.qemu_binary(), "-m", "1G", "-smp", "2", "-nodefaults", "-display", "none",
                    "-serial", "stdio", "-no-reboot", *vm.accelerator(vm.kvm_works(self.kernel)),
                    "-kernel", str(self.kernel), "-initrd", str(self.initramfs),
                    "-drive", f"file={disk},if=virtio,format=raw,cache=unsafe",

@@ -14,6 +14,8 @@
 set -eu -o pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
+# shellcheck source=scripts/lib/apt.sh
+. "$(dirname "$0")/lib/apt.sh"
 
 series=7.3
 kernel_version=${KERNEL_VERSION:-7.3.4}
@@ -80,15 +82,6 @@ from_user() {
 	print_source "$version" "$name" "$src"
 }
 
-# debian_mirror: the one this machine uses, for a mirror may be all it reaches.
-debian_mirror() {
-	# shellcheck disable=SC2016 # for apt to expand
-	# awk reads to the end: apt-get must not fail of a pipe closed early.
-	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-		awk '/\/debian\/$/ && !found++ { print } END { exit !found }' ||
-		{ say "apt's sources name no Debian mirror to fetch $package from"; return 1; }
-}
-
 # private_apt COMMAND [ARG...]: apt-get with lists, cache and sources of our
 # own; only its way to the network (proxies) is the user's.
 private_apt() {
@@ -114,7 +107,8 @@ try_download() (
 from_debian() {
 	local apt=$download/apt mirror deb version tarball
 	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
-	mirror=$(debian_mirror) || return 1
+	mirror=$(debian_mirror) ||
+		{ say "apt's sources name no Debian mirror to fetch $package from"; return 1; }
 	mkdir -p "$apt"/{lists/partial,cache/archives/partial}
 	printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
 		"$mirror" "$suite" >"$apt/sources.list"

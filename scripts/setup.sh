@@ -7,6 +7,8 @@
 set -eu -o pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
+# shellcheck source=scripts/lib/apt.sh
+. "$(dirname "$0")/lib/apt.sh"
 
 bindgen_version=0.72.1
 virtme_version=1.42
@@ -19,6 +21,9 @@ common_packages=(
 	python3 python3-venv qemu-system-x86 busybox-static
 )
 [ "${1-}" != peers ] || common_packages+=(libcap-dev libnuma-dev pkg-config rsync stress-ng)
+
+# --no-remove: rather fail than take away a toolchain somebody uses.
+apt_install=(apt-get install -y --no-remove --no-install-recommends)
 
 # packages: prints the packages of this Debian release, none elsewhere.
 packages() {
@@ -55,9 +60,39 @@ install_packages() {
 		die "packages are missing; as root run: apt-get update && apt-get install --no-install-recommends ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
 	run_logged "reading the package lists" "$log_dir/apt-update.log" 0 apt-get update
-	# --no-remove: rather fail than take away a toolchain somebody uses.
+	if [[ " ${missing[*]} " = *" qemu-system-x86 "* ]] && ! can_install qemu-system-x86; then
+		run_logged "installing qemu-system-x86 from Debian's backports" "$log_dir/apt-qemu.log" 0 \
+			install_from_backports qemu-system-x86
+		mapfile -t missing < <(missing_packages)
+		((${#missing[@]})) || return 0
+	fi
 	run_logged "installing ${missing[*]}" "$log_dir/apt-install.log" 0 \
-		apt-get install -y --no-remove --no-install-recommends "${missing[@]}"
+		"${apt_install[@]}" "${missing[@]}"
+}
+
+# can_install PACKAGE: whether the machine's own sources have it and nothing is
+# in its way.
+can_install() {
+	"${apt_install[@]}" --simulate "$1" >/dev/null 2>&1
+}
+
+# install_from_backports PACKAGE: where another package is from the release's
+# backports, the release's own may conflict with it, as its QEMU does with their
+# qemu-utils.  The machine's sources stay as they are.
+install_from_backports() {
+	local VERSION_CODENAME='' apt=$cache/apt mirror options
+	# shellcheck disable=SC1091 # not a file of ours
+	. /etc/os-release
+	mirror=$(debian_mirror) || { echo "apt's sources name no Debian mirror"; return 1; }
+	mkdir -p "$apt/lists/partial"
+	{
+		cat /etc/apt/sources.list 2>/dev/null || :
+		printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s-backports main\n' \
+			"$mirror" "$VERSION_CODENAME"
+	} >"$apt/sources.list"
+	options=(-o "Dir::Etc::SourceList=$apt/sources.list" -o "Dir::State::Lists=$apt/lists")
+	apt-get update "${options[@]}" &&
+		"${apt_install[@]}" "${options[@]}" -t "$VERSION_CODENAME-backports" "$1"
 }
 
 # install_bindgen: only where the distribution has none.

@@ -105,13 +105,10 @@ try_download() (
 )
 
 from_debian() {
-	local apt=$download/apt mirror deb version tarball
+	local apt=$download/apt deb version tarball
 	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
-	mirror=$(debian_mirror) ||
-		{ say "apt's sources name no Debian mirror to fetch $package from"; return 1; }
 	mkdir -p "$apt"/{lists/partial,cache/archives/partial}
-	printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
-		"$mirror" "$suite" >"$apt/sources.list"
+	debian_source "$suite" >"$apt/sources.list" || return 1
 	rm -f "$apt/$package"_*.deb
 	try_download "fetching $package from Debian's $suite" "$log_dir/fetch-debian.log" \
 		fetch_debian_package || return 1

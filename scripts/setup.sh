@@ -80,16 +80,12 @@ can_install() {
 # backports, the release's own may conflict with it, as its QEMU does with their
 # qemu-utils.  The machine's sources stay as they are.
 install_from_backports() {
-	local VERSION_CODENAME='' apt=$cache/apt mirror options
+	local VERSION_CODENAME='' apt=$cache/apt options
 	# shellcheck disable=SC1091 # not a file of ours
 	. /etc/os-release
-	mirror=$(debian_mirror) || { echo "apt's sources name no Debian mirror"; return 1; }
 	mkdir -p "$apt/lists/partial"
-	{
-		cat /etc/apt/sources.list 2>/dev/null || :
-		printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s-backports main\n' \
-			"$mirror" "$VERSION_CODENAME"
-	} >"$apt/sources.list"
+	cat /etc/apt/sources.list >"$apt/sources.list" 2>/dev/null || :
+	debian_source "$VERSION_CODENAME-backports" >>"$apt/sources.list" || return
 	options=(-o "Dir::Etc::SourceList=$apt/sources.list" -o "Dir::State::Lists=$apt/lists")
 	apt-get update "${options[@]}" &&
 		"${apt_install[@]}" "${options[@]}" -t "$VERSION_CODENAME-backports" "$1"

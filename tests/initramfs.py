@@ -35,7 +35,7 @@ class Guest:
 
     def __init__(self, kernel, name, directory, files=()):
         self.kernel, self.seconds = vm.kernel_image(kernel.name), SECONDS * kernel.slower
-        self.words = vm.KERNELS[kernel.name]
+        self.words = " ".join((*vm.KERNEL_ARGS, vm.KERNELS[kernel.name]))
         self.initramfs = directory / "initramfs"
         root = directory / "root"
         (root / "bin").mkdir(parents=True)
@@ -57,7 +57,7 @@ class Guest:
                    "-serial", "stdio", "-no-reboot", *vm.accelerator(vm.kvm_works(self.kernel)),
                    "-kernel", str(self.kernel), "-initrd", str(self.initramfs),
                    "-drive", f"file={disk},if=virtio,format=raw,cache=unsafe",
-                   "-append", f"console=ttyS0 panic=-1 oops=panic {self.words} {words}"]
+                   "-append", f"console=ttyS0 {self.words} {words}"]
         try:
             printed = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT, timeout=self.seconds,

@@ -160,22 +160,21 @@ def compaction_under_load():
     start_verified()
     moved = vmstat()["pgmigrate_success"]
     content = CHANCE.randbytes(PAGE_SIZE)
+    memory = Memory(free_mib() * 7 // 10)
+    pages = memory.size // PAGE_SIZE
+    for index in range(0, pages, 2):
+        memory.map[index * PAGE_SIZE:(index + 1) * PAGE_SIZE] = content
+    for index in range(1, pages, 2):
+        memory.free_page(index)
     for _ in range(3):
-        memory = Memory(free_mib() * 7 // 10)
-        pages = memory.size // PAGE_SIZE
-        for index in range(0, pages, 2):
-            memory.map[index * PAGE_SIZE:(index + 1) * PAGE_SIZE] = content
-        for index in range(1, pages, 2):
-            memory.free_page(index)
-        for _ in range(3):
-            Path("/proc/sys/vm/compact_memory").write_text("1")
-            huge = Memory(64, huge=True)
-            check(not any(huge.map[:huge.size]), "huge pages are not zero")
-            huge.free()
-        for index in range(0, pages, 2):
-            check(memory.map[index * PAGE_SIZE:(index + 1) * PAGE_SIZE] == content,
-                  "content has changed")
-        memory.free()
+        Path("/proc/sys/vm/compact_memory").write_text("1")
+        huge = Memory(64, huge=True)
+        check(not any(huge.map[:huge.size]), "huge pages are not zero")
+        huge.free()
+    for index in range(0, pages, 2):
+        check(memory.map[index * PAGE_SIZE:(index + 1) * PAGE_SIZE] == content,
+              "content has changed")
+    memory.free()
     note(f"{vmstat()['pgmigrate_success'] - moved} pages moved")
     check(vmstat()["pgmigrate_success"] - moved > 10000, "hardly any page moved")
     check_nothing_lies()

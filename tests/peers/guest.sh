@@ -34,7 +34,7 @@ selftests)
 	shift
 	for category in "$@"; do
 		echo "category $category"
-		limited 600 ./run_vmtests.sh -t "$category" 2>&1
+		limited 1800 ./run_vmtests.sh -t "$category" 2>&1
 		echo "ended $?"
 	done
 	;;

@@ -35,7 +35,7 @@ class Guest:
 
     def __init__(self, kernel, name, directory, files=()):
         self.kernel, self.seconds = vm.kernel_image(kernel.name), SECONDS * kernel.slower
-        self.words = " ".join((*vm.KERNEL_ARGS, vm.KERNELS[kernel.name]))
+        self.words = " ".join(vm.kernel_args(kernel.name))
         self.initramfs = directory / "initramfs"
         root = directory / "root"
         (root / "bin").mkdir(parents=True)

@@ -58,18 +58,26 @@ class Guest:
                    "-kernel", str(self.kernel), "-initrd", str(self.initramfs),
                    "-drive", f"file={disk},if=virtio,format=raw,cache=unsafe",
                    "-append", f"console=ttyS0 {self.words} {words}"]
-        try:
-            printed = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                     stderr=subprocess.STDOUT, timeout=self.seconds,
-                                     check=False).stdout
-            trouble = []
-        except subprocess.TimeoutExpired as expired:
-            printed, trouble = expired.stdout or b"", [f"ended after {self.seconds} seconds"]
-        text = printed.decode(errors="replace")
+        ended, text = self.run(command)
         log.write(text)
+        if vm.crashed_at_boot(ended, text.splitlines()):
+            log.write(f"{vm.CRASHED_AT_BOOT}\n")
+            ended, text = self.run(command)
+            log.write(text)
         lines = text.splitlines()
+        trouble = [f"ended after {self.seconds} seconds"] if ended is None else []
         trouble += vm.complaints_in(lines)
         if trouble:
             trouble += lines[-15:]
         return [(name, int(value)) for name, value in
                 re.findall(r"guest: (\w+) (\d+)", text)], trouble
+
+    def run(self, command):
+        """Runs a command; returns its status, None after the timeout, and what it printed."""
+        try:
+            ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, timeout=self.seconds, check=False)
+            status, printed = ended.returncode, ended.stdout
+        except subprocess.TimeoutExpired as expired:
+            status, printed = None, expired.stdout or b""
+        return status, printed.decode(errors="replace")

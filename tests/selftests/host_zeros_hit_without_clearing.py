@@ -9,8 +9,8 @@ from pathlib import Path
 
 from balloon import device
 from consumers import Counted, check_hits
-from guest import (PAGES_PER_MIB, fill, load, rmmod, share_zeroed, shrink_per_cpu_lists, vmstat,
-                   wait_until, zeroed)
+from guest import (PAGES_PER_MIB, SLOWER, fill, load, rmmod, share_zeroed, shrink_per_cpu_lists,
+                   vmstat, wait_until, zeroed)
 from ksft import Skip, check, main, note, test
 
 MIB = 500
@@ -51,7 +51,8 @@ def reported_pages_hit():
 def zeroing_does_the_rest():
     """With zero_page enabled small blocks are zeroed, and large ones still come from the host."""
     wait_reported()
-    load(enabled=1, delay_millisecs=20, batch_size=0)
+    # Blocks are to be freed as a whole before the worker looks: on a slow kernel that takes longer.
+    load(enabled=1, delay_millisecs=20 * SLOWER, batch_size=0)
     before = zeroed()
     for kind in ("4k", "thp"):
         fill_and_check(kind)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from initramfs import TOP, vm
 from ktap import Result
@@ -25,41 +26,50 @@ exec {qemu} "$@"
 """
 
 
-def run(kernel, folder, command, log):
-    """Runs a command in a guest; returns its status, how often QEMU was started, and what it said."""
-    qemu = folder / "qemu"
-    qemu.write_text(QEMU.format(qemu=vm.qemu_binary(), folder=folder))
-    qemu.chmod(0o755)
-    ended = subprocess.run(
-        ["scripts/vm", "--kernel", kernel.name, "--no-module", "--mem", "512M", "--share", folder,
-         "--timeout", "60", "--", "sh", "-c", command],
-        cwd=TOP, env={**os.environ, "QEMU": str(qemu)}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    log.write(ended.stdout)
-    starts = (folder / "starts").read_text().count("start")
-    return ended.returncode, starts, ended.stdout.splitlines()
+class Ended(NamedTuple):
+    """A run of scripts/vm: its status, how often QEMU was started, and what was said."""
+
+    status: int
+    starts: int
+    lines: list
+
+
+def run(kernel, log, command, at_boot=False):
+    """Runs a command in a guest, in the folder where it may touch `crash`, or crashes it at boot."""
+    with tempfile.TemporaryDirectory(dir=TOP / "build") as name:
+        folder = Path(name)
+        qemu = folder / "qemu"
+        qemu.write_text(QEMU.format(qemu=vm.qemu_binary(), folder=folder))
+        qemu.chmod(0o755)
+        if at_boot:
+            (folder / "crash").touch()
+        ended = subprocess.run(
+            [TOP / "scripts/vm", "--kernel", kernel.name, "--no-module", "--mem", "512M",
+             "--timeout", "60", "--", "sh", "-c", command],
+            cwd=folder, env={**os.environ, "QEMU": str(qemu)}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        log.write(ended.stdout)
+        starts = (folder / "starts").read_text().count("start")
+        return Ended(ended.returncode, starts, ended.stdout.splitlines())
 
 
 def results(kernel, log):
     """Returns what is to be shown of QEMU with a guest of this kernel."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    # What is found out once must not be found out of a QEMU that crashes.
+    # The answer is kept: it must not come of a QEMU that crashes.
     vm.kvm_works(vm.kernel_image(kernel.name))
-    found = []
     with open(log, "w", encoding="utf-8") as file:
-        for name, at_once, command, expected in (
-                ("a_crash_at_boot_is_tried_again", True, "echo ran", (0, 2, True)),
-                ("a_crash_later_is_told", False, "touch {folder}/crash; sleep 60",
-                 (vm.EXIT_GUEST, 1, False))):
-            with tempfile.TemporaryDirectory(dir=TOP / "build") as folder:
-                folder = Path(folder)
-                if at_once:
-                    (folder / "crash").touch()
-                status, starts, lines = run(kernel, folder, command.format(folder=folder), file)
-            told = f"vm: {vm.CRASHED_AT_BOOT}" in lines
-            good = (status, starts, told) == expected and (
-                any("process died (Aborted);" in line for line in lines) if status
-                else lines[-1] == "ran")
-            found.append(Result(SUITE, name, "passed" if good else "failed",
-                                [f"status {status}, {starts} starts", *lines]))
-    return found
+        at_boot = run(kernel, file, "echo ran", at_boot=True)
+        later = run(kernel, file, "touch crash; sleep 60")
+    again = f"vm: {vm.CRASHED_AT_BOOT}"
+    checks = {
+        "a_crash_at_boot_is_tried_again": (
+            at_boot, at_boot.status == 0 and at_boot.starts == 2 and again in at_boot.lines
+            and at_boot.lines[-1] == "ran"),
+        "a_crash_later_is_told": (
+            later, later.status == vm.EXIT_GUEST and later.starts == 1 and again not in later.lines
+            and any("process died (Aborted);" in line for line in later.lines)),
+    }
+    return [Result(SUITE, name, "passed" if good else "failed",
+                   [f"status {ended.status}, {ended.starts} starts", *ended.lines])
+            for name, (ended, good) in checks.items()]

@@ -135,81 +135,76 @@ impl From<Settings> for Options {
     }
 }
 
-impl Attribute for Enabled {
-    type Data = Control;
-    const NAME: &'static CStr = <Self as Knob>::NAME;
+impl Attribute<Enabled> for Control {
+    const NAME: &'static CStr = Enabled::NAME;
 
-    fn show(control: &Control, out: &mut Formatter<'_>) -> Result {
-        let enabled = control.state.lock().registration.is_some();
+    fn show(&self, out: &mut Formatter<'_>) -> Result {
+        let enabled = self.state.lock().registration.is_some();
         Ok(writeln!(out, "{}", u32::from(enabled))?)
     }
 
-    fn store(control: &Control, input: &BStr) -> Result {
-        let enabled = Self::parse(input)?;
-        control.state.lock().set_enabled(enabled)
+    fn store(&self, input: &BStr) -> Result {
+        let enabled = Enabled::parse(input)?;
+        self.state.lock().set_enabled(enabled)
     }
 }
 
-impl Attribute for Order {
-    type Data = Control;
-    const NAME: &'static CStr = <Self as Knob>::NAME;
+impl Attribute<Order> for Control {
+    const NAME: &'static CStr = Order::NAME;
 
-    fn show(control: &Control, out: &mut Formatter<'_>) -> Result {
-        Ok(writeln!(out, "{}", control.settings().order.get())?)
+    fn show(&self, out: &mut Formatter<'_>) -> Result {
+        Ok(writeln!(out, "{}", self.settings().order.get())?)
     }
 
-    fn store(control: &Control, input: &BStr) -> Result {
-        let order = Self::parse(input)?;
-        control.change(|settings| settings.order = order);
+    fn store(&self, input: &BStr) -> Result {
+        let order = Order::parse(input)?;
+        self.change(|settings| settings.order = order);
         Ok(())
     }
 }
 
-impl Attribute for BatchSize {
-    type Data = Control;
-    const NAME: &'static CStr = <Self as Knob>::NAME;
+impl Attribute<BatchSize> for Control {
+    const NAME: &'static CStr = BatchSize::NAME;
 
-    fn show(control: &Control, out: &mut Formatter<'_>) -> Result {
-        Ok(writeln!(out, "{}", control.settings().batch_size.get())?)
+    fn show(&self, out: &mut Formatter<'_>) -> Result {
+        Ok(writeln!(out, "{}", self.settings().batch_size.get())?)
     }
 
-    fn store(control: &Control, input: &BStr) -> Result {
-        let batch_size = Self::parse(input)?;
-        control.change(|settings| settings.batch_size = batch_size);
+    fn store(&self, input: &BStr) -> Result {
+        let batch_size = BatchSize::parse(input)?;
+        self.change(|settings| settings.batch_size = batch_size);
         Ok(())
     }
 }
 
-impl Attribute for DelayMillisecs {
-    type Data = Control;
-    const NAME: &'static CStr = <Self as Knob>::NAME;
+impl Attribute<DelayMillisecs> for Control {
+    const NAME: &'static CStr = DelayMillisecs::NAME;
 
-    fn show(control: &Control, out: &mut Formatter<'_>) -> Result {
-        Ok(writeln!(out, "{}", control.settings().delay.get())?)
+    fn show(&self, out: &mut Formatter<'_>) -> Result {
+        Ok(writeln!(out, "{}", self.settings().delay.get())?)
     }
 
-    fn store(control: &Control, input: &BStr) -> Result {
-        let delay = Self::parse(input)?;
-        control.change(|settings| settings.delay = delay);
+    fn store(&self, input: &BStr) -> Result {
+        let delay = DelayMillisecs::parse(input)?;
+        self.change(|settings| settings.delay = delay);
         Ok(())
     }
 }
 
-impl Attribute for MaxZeroed {
-    type Data = Control;
-    const NAME: &'static CStr = Self::NAME;
+impl Attribute<MaxZeroed> for Control {
+    const NAME: &'static CStr = MaxZeroed::NAME;
 
-    fn show(control: &Control, out: &mut Formatter<'_>) -> Result {
-        match control.settings().max_zeroed.bytes() {
+    fn show(&self, out: &mut Formatter<'_>) -> Result {
+        match self.settings().max_zeroed.bytes() {
             Some(bytes) => writeln!(out, "{bytes}")?,
             None => writeln!(out, "max")?,
         }
         Ok(())
     }
 
-    fn store(control: &Control, input: &BStr) -> Result {
-        let max_zeroed = Self::parse(input)?;
-        control.change(|settings| settings.max_zeroed = max_zeroed);
+    fn store(&self, input: &BStr) -> Result {
+        let max_zeroed = MaxZeroed::parse(input)?;
+        self.change(|settings| settings.max_zeroed = max_zeroed);
         Ok(())
     }
 }

@@ -28,19 +28,18 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What a file shows and takes. Both functions may sleep, and run in parallel with each other.
-pub(crate) trait Attribute: 'static {
-    /// What the file is about.
-    type Data: Send + Sync + 'static;
-
+/// A file about `Self`, identified by `A`: what it shows and takes.
+///
+/// `show` and `store` may sleep, and run concurrently with each other.
+pub(crate) trait Attribute<A>: Send + Sync + 'static {
     /// Name of the file.
     const NAME: &'static CStr;
 
     /// Writes to `out` what a reader of the file gets, at most a page of it.
-    fn show(data: &Self::Data, out: &mut Formatter<'_>) -> Result;
+    fn show(&self, out: &mut Formatter<'_>) -> Result;
 
     /// Takes what was written to the file; an error is returned to the writer.
-    fn store(data: &Self::Data, input: &BStr) -> Result;
+    fn store(&self, input: &BStr) -> Result;
 }
 
 /// A file about a `T`, to be put into a [`Directory`]. Root may write it, everybody read it.
@@ -54,11 +53,14 @@ pub(crate) struct File<T> {
 }
 
 impl<T> File<T> {
-    /// Makes the file that `A` describes.
-    pub(crate) fn new<A: Attribute<Data = T>>() -> Self {
+    /// Makes the file of `T` that `A` identifies.
+    pub(crate) fn new<A>() -> Self
+    where
+        T: Attribute<A>,
+    {
         let mut attr: bindings::kobj_attribute = pin_init::zeroed();
 
-        attr.attr.name = A::NAME.as_char_ptr();
+        attr.attr.name = T::NAME.as_char_ptr();
         attr.attr.mode = 0o644;
         // An attribute that is not static data has to bring its lockdep key.
         #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
@@ -89,11 +91,14 @@ impl<T> File<T> {
     ///
     /// `attr` must be the `attr` of a `File<T>` that is in sysfs and not removed before this
     /// function returns, and `buf` valid for writing [`PAGE_SIZE`] bytes.
-    unsafe extern "C" fn show<A: Attribute<Data = T>>(
+    unsafe extern "C" fn show<A>(
         _kobj: *mut bindings::kobject,
         attr: *mut bindings::kobj_attribute,
         buf: *mut c_char,
-    ) -> isize {
+    ) -> isize
+    where
+        T: Attribute<A>,
+    {
         // SAFETY: By the function's requirements.
         let data = unsafe { Self::data(attr) };
         // SAFETY: By the function's requirements; sysfs has zeroed the buffer.
@@ -101,7 +106,7 @@ impl<T> File<T> {
         let mut out = Formatter::new(buf);
 
         from_result(|| {
-            A::show(data, &mut out)?;
+            data.show(&mut out)?;
             Ok(out.bytes_written() as isize)
         })
     }
@@ -110,19 +115,22 @@ impl<T> File<T> {
     ///
     /// `attr` must be the `attr` of a `File<T>` that is in sysfs and not removed before this
     /// function returns, and `buf` valid for reading `count` bytes.
-    unsafe extern "C" fn store<A: Attribute<Data = T>>(
+    unsafe extern "C" fn store<A>(
         _kobj: *mut bindings::kobject,
         attr: *mut bindings::kobj_attribute,
         buf: *const c_char,
         count: usize,
-    ) -> isize {
+    ) -> isize
+    where
+        T: Attribute<A>,
+    {
         // SAFETY: By the function's requirements.
         let data = unsafe { Self::data(attr) };
         // SAFETY: By the function's requirements.
         let input = unsafe { slice::from_raw_parts(buf, count) };
 
         from_result(|| {
-            A::store(data, BStr::from_bytes(input))?;
+            data.store(BStr::from_bytes(input))?;
             Ok(count as isize)
         })
     }

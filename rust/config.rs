@@ -114,9 +114,11 @@ impl MaxZeroed {
     }
 }
 
-/// How to zero free pages, once that is enabled.
+/// Whether and how to zero free pages.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings {
+    /// Whether to zero any.
+    pub(crate) enabled: Enabled,
     /// Smallest block to zero.
     pub(crate) order: Order,
     /// How much must be freed before the worker is woken.

@@ -51,24 +51,25 @@ pub(crate) struct Control {
     state: Mutex<State>,
 }
 
+/// # Invariants
+///
+/// `registration` is present if and only if `settings.enabled` is 1.
 struct State {
     /// Where every [`Zeroer`] counts.
     statistics: Arc<Statistics>,
     settings: Settings,
-    /// Present while zeroing is enabled.
     registration: Option<Pin<KBox<Registration<Zeroer>>>>,
 }
 
 impl Control {
-    /// Starts with `settings`, zeroing if `enabled`; fails if that cannot be enabled. What is done
-    /// is counted in `statistics`.
+    /// Starts with `settings`; fails if they enable zeroing and that is refused. What is done is
+    /// counted in `statistics`.
     pub(crate) fn new(
         statistics: Arc<Statistics>,
-        enabled: Enabled,
         settings: Settings,
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            state <- new_mutex!(State::new(statistics, enabled, settings)?, "zero_page"),
+            state <- new_mutex!(State::new(statistics, settings)?, "zero_page"),
         })
     }
 
@@ -87,37 +88,42 @@ impl Control {
         self.state.lock().settings
     }
 
-    /// Changes the settings; takes effect at once if zeroing is enabled.
-    fn change(&self, change: impl FnOnce(&mut Settings)) {
+    /// Changes the settings.
+    fn change(&self, change: impl FnOnce(&mut Settings)) -> Result {
         let mut state = self.state.lock();
-        change(&mut state.settings);
-        if let Some(registration) = &state.registration {
-            registration.update(state.settings.into());
-        }
+        let mut settings = state.settings;
+        change(&mut settings);
+        state.apply(settings)
     }
 }
 
 impl State {
-    fn new(statistics: Arc<Statistics>, enabled: Enabled, settings: Settings) -> Result<Self> {
+    fn new(statistics: Arc<Statistics>, settings: Settings) -> Result<Self> {
         let mut state = Self {
             statistics,
             settings,
             registration: None,
         };
-        state.set_enabled(enabled)?;
+        // INVARIANT: Registers if enabled; if that fails there is no state.
+        state.apply(settings)?;
         Ok(state)
     }
 
-    fn set_enabled(&mut self, enabled: Enabled) -> Result {
-        if enabled.get() == 0 {
+    /// Replaces the settings, effective at once; on failure nothing has changed.
+    fn apply(&mut self, settings: Settings) -> Result {
+        if settings.enabled.get() == 0 {
             self.registration = None;
-        } else if self.registration.is_none() {
+        } else if let Some(registration) = &self.registration {
+            registration.update(settings.into());
+        } else {
             let zeroer = Zeroer {
                 statistics: Arc::clone(&self.statistics),
             };
-            let registration = Registration::new(zeroer, self.settings.into());
+            let registration = Registration::new(zeroer, settings.into());
             self.registration = Some(KBox::pin_init(registration, GFP_KERNEL)?);
         }
+        // INVARIANT: `registration` was just made to match.
+        self.settings = settings;
         Ok(())
     }
 }
@@ -139,13 +145,12 @@ impl Attribute<Enabled> for Control {
     const NAME: &'static CStr = Enabled::NAME;
 
     fn show(&self, out: &mut Formatter<'_>) -> Result {
-        let enabled = self.state.lock().registration.is_some();
-        Ok(writeln!(out, "{}", u32::from(enabled))?)
+        Ok(writeln!(out, "{}", self.settings().enabled.get())?)
     }
 
     fn store(&self, input: &BStr) -> Result {
         let enabled = Enabled::parse(input)?;
-        self.state.lock().set_enabled(enabled)
+        self.change(|settings| settings.enabled = enabled)
     }
 }
 
@@ -158,8 +163,7 @@ impl Attribute<Order> for Control {
 
     fn store(&self, input: &BStr) -> Result {
         let order = Order::parse(input)?;
-        self.change(|settings| settings.order = order);
-        Ok(())
+        self.change(|settings| settings.order = order)
     }
 }
 
@@ -172,8 +176,7 @@ impl Attribute<BatchSize> for Control {
 
     fn store(&self, input: &BStr) -> Result {
         let batch_size = BatchSize::parse(input)?;
-        self.change(|settings| settings.batch_size = batch_size);
-        Ok(())
+        self.change(|settings| settings.batch_size = batch_size)
     }
 }
 
@@ -186,8 +189,7 @@ impl Attribute<DelayMillisecs> for Control {
 
     fn store(&self, input: &BStr) -> Result {
         let delay = DelayMillisecs::parse(input)?;
-        self.change(|settings| settings.delay = delay);
-        Ok(())
+        self.change(|settings| settings.delay = delay)
     }
 }
 
@@ -204,7 +206,6 @@ impl Attribute<MaxZeroed> for Control {
 
     fn store(&self, input: &BStr) -> Result {
         let max_zeroed = MaxZeroed::parse(input)?;
-        self.change(|settings| settings.max_zeroed = max_zeroed);
-        Ok(())
+        self.change(|settings| settings.max_zeroed = max_zeroed)
     }
 }

@@ -86,8 +86,8 @@ impl kernel::InPlaceModule for ZeroPage {
             ),
             _directory <- sysfs::Directory::in_mm(c"zero_page", Control::files(), Control::new(
                 Arc::clone(statistics.data()),
-                Knob::from_parameter(module_parameters::enabled.value())?,
                 Settings {
+                    enabled: Knob::from_parameter(module_parameters::enabled.value())?,
                     order: Knob::from_parameter(module_parameters::mini_order.value())?,
                     batch_size: Knob::from_parameter(module_parameters::batch_size.value())?,
                     delay: Knob::from_parameter(module_parameters::delay_millisecs.value())?,

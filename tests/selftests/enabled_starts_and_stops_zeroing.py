@@ -4,8 +4,8 @@
 
 import time
 
-from guest import (PAGES_PER_MIB, Memory, load, settle, shrink_per_cpu_lists, tune, vmstat,
-                   wait_until, zeroed)
+from guest import (DEFAULTS, PAGES_PER_MIB, Memory, load, read, settle, shrink_per_cpu_lists, tune,
+                   vmstat, wait_until, zeroed)
 from ksft import check, main, test
 
 
@@ -66,6 +66,20 @@ def enabling_again_goes_on():
     tune(enabled=1)
     check(wait_until(lambda: zeroed() - before >= 64 * PAGES_PER_MIB, 20),
           f"{zeroed() - before} pages were zeroed")
+
+
+@test
+def a_write_that_changes_nothing_requests_a_pass():
+    """To any file: memory is zeroed although too little was freed to wake the worker."""
+    tune(batch_size=(1 << 32) - 2)
+    settle()
+    for name in DEFAULTS:
+        Memory(64).free()
+        time.sleep(0.5)
+        before = zeroed()
+        tune(**{name: read(name)})
+        check(wait_until(lambda: zeroed() - before >= 32 * PAGES_PER_MIB, 20),
+              f"{zeroed() - before} pages were zeroed after a write to {name}")
 
 
 main()

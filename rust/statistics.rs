@@ -32,7 +32,7 @@ pub(crate) struct Statistics {
 
 impl Statistics {
     /// The files that show them.
-    pub(crate) const FILES: [File<Self>; 5] = [
+    pub(crate) const FILES: &'static [File<Self>] = &[
         (c"blocks_reported", |data| &data.blocks_reported),
         (c"blocks_failed", |data| &data.blocks_failed),
         (c"pages_cleared", |data| &data.pages_cleared),

@@ -81,7 +81,7 @@ impl kernel::InPlaceModule for ZeroPage {
         try_pin_init!(Self {
             statistics: debugfs::Directory::new(
                 c"zero_page",
-                &Statistics::FILES,
+                Statistics::FILES,
                 Arc::new(Statistics::new(), GFP_KERNEL)?,
             ),
             _directory <- sysfs::Directory::in_mm(c"zero_page", Control::files(), Control::new(

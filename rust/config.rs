@@ -1,137 +1,216 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The knobs: one type each, whose values are in range by construction.
+//! The knobs, and the values they take, which are in range by construction.
+//!
+//! To add a knob, add it to `settings!` below and to the `params` of `module!`. All else follows:
+//! its field of [`Settings`], its file, and the load-time parameter being read.
 
+use crate::abstractions::sysfs::{
+    Attribute,
+    File, //
+};
 use kernel::{
     bindings,
+    c_str,
+    fmt::{
+        self,
+        Display, //
+    },
     prelude::*,
     str::BStr, //
 };
 
-/// A value the user sets, by writing a file or as a load-time parameter of the same name.
-pub(crate) trait Knob: Copy {
-    /// Name of the file and of the load-time parameter.
-    const NAME: &'static CStr;
+/// The value of a knob; formatted as it is read from the file.
+pub(crate) trait Value: Copy + Display {
+    /// Type of the load-time parameter.
+    type Parameter: Copy + Display;
 
-    /// Largest value allowed; the smallest is 0.
-    const MAX: u32;
+    /// Largest load-time parameter allowed; the smallest is 0.
+    const MAX: Self::Parameter;
 
-    /// Makes a knob of `value`; [`EINVAL`] if that is above [`Self::MAX`].
-    fn new(value: u32) -> Result<Self>;
+    /// Converts a load-time parameter; [`EINVAL`] if it is out of range.
+    fn new(parameter: Self::Parameter) -> Result<Self>;
 
-    /// Returns the value.
-    fn get(self) -> u32;
-
-    /// As [`Self::new`], for a load-time parameter: says in the log what is wrong with it.
-    fn from_parameter(value: u32) -> Result<Self> {
-        Self::new(value).inspect_err(|_| {
-            pr_err!(
-                "{}={value} is out of range, 0 to {}\n",
-                Self::NAME,
-                Self::MAX
-            );
-        })
-    }
-
-    /// Parses what the user wrote; [`EINVAL`] if it is no decimal number or out of range.
-    fn parse(input: &BStr) -> Result<Self> {
-        Self::new(parse_decimal(without_newline(input))?.try_into()?)
-    }
+    /// Parses what was written to the file, without the newline; [`EINVAL`] if it is malformed or
+    /// out of range.
+    fn parse(input: &[u8]) -> Result<Self>;
 }
 
-/// Defines a type that implements [`Knob`] for values from 0 to `$max`.
-macro_rules! knob {
-    ($(#[$doc:meta])* $type:ident, $name:literal, $max:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy)]
-        pub(crate) struct $type(u32);
-
-        impl Knob for $type {
-            const NAME: &'static CStr = $name;
-            const MAX: u32 = $max;
-
-            fn new(value: u32) -> Result<Self> {
-                (value <= Self::MAX).then_some(Self(value)).ok_or(EINVAL)
-            }
-
-            fn get(self) -> u32 {
-                self.0
-            }
-        }
-    };
-}
-
-knob! {
-    /// Whether free pages are zeroed: 0 or 1.
-    Enabled, c"enabled", 1
-}
-
-knob! {
-    /// Order of the smallest free block that is zeroed, 0 to `MAX_PAGE_ORDER`.
-    Order, c"mini_order", bindings::MAX_PAGE_ORDER
-}
-
-knob! {
-    /// Bytes freed since the last wake before the worker is woken, 0 to 4294967294.
-    BatchSize, c"batch_size", u32::MAX - 1
-}
-
-knob! {
-    /// Milliseconds from a wake-up to the pass and between passes, 0 to 4294967294.
-    DelayMillisecs, c"delay_millisecs", u32::MAX - 1
-}
-
-knob! {
-    /// Whether to look at pages that are said to be zero, for debugging: 0 or 1.
-    Verify, c"verify", 1
-}
-
-/// How much free memory may be zeroed at a time: everything, unless there is a limit in bytes.
+/// A number from 0 to `MAX`.
 #[derive(Clone, Copy)]
-pub(crate) struct MaxZeroed(Option<u64>);
+pub(crate) struct Number<const MAX: u32>(u32);
 
-impl MaxZeroed {
-    /// Name of the file and of the load-time parameter.
-    pub(crate) const NAME: &'static CStr = c"max_zeroed";
+impl<const MAX: u32> Number<MAX> {
+    /// Returns the number.
+    pub(crate) fn get(self) -> u32 {
+        self.0
+    }
+}
 
-    /// As a load-time parameter, which is a number, no limit is its largest value.
-    pub(crate) fn from_parameter(bytes: u64) -> Self {
-        Self((bytes != u64::MAX).then_some(bytes))
+impl<const MAX: u32> Value for Number<MAX> {
+    type Parameter = u32;
+    const MAX: u32 = MAX;
+
+    fn new(number: u32) -> Result<Self> {
+        (number <= MAX).then_some(Self(number)).ok_or(EINVAL)
     }
 
-    /// Parses bytes, or `max`; [`EINVAL`] if it is neither.
-    pub(crate) fn parse(input: &BStr) -> Result<Self> {
-        let input = without_newline(input);
-        if input == b"max" {
-            return Ok(Self(None));
-        }
-        Ok(Self(Some(parse_decimal(input)?)))
+    fn parse(input: &[u8]) -> Result<Self> {
+        Self::new(parse_decimal(input)?.try_into()?)
     }
+}
 
+impl<const MAX: u32> Display for Number<MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A limit in bytes, or `max`: no limit.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit(Option<u64>);
+
+impl Limit {
     /// Returns the limit in bytes, if there is one.
     pub(crate) fn bytes(self) -> Option<u64> {
         self.0
     }
 }
 
-/// Whether and how to zero free pages.
-#[derive(Clone, Copy)]
-pub(crate) struct Settings {
-    /// Whether to zero any.
-    pub(crate) enabled: Enabled,
-    /// Smallest block to zero.
-    pub(crate) order: Order,
-    /// How much must be freed before the worker is woken.
-    pub(crate) batch_size: BatchSize,
-    /// How long the worker waits.
-    pub(crate) delay: DelayMillisecs,
-    /// How much may be zeroed.
-    pub(crate) max_zeroed: MaxZeroed,
+impl Value for Limit {
+    type Parameter = u64;
+    const MAX: u64 = u64::MAX;
+
+    /// A load-time parameter is a number, so its largest value stands for `max`.
+    fn new(bytes: u64) -> Result<Self> {
+        Ok(Self((bytes != Self::MAX).then_some(bytes)))
+    }
+
+    fn parse(input: &[u8]) -> Result<Self> {
+        match input {
+            b"max" => Ok(Self(None)),
+            _ => parse_decimal(input).map(Some).map(Self),
+        }
+    }
 }
 
-/// Returns what was written without the newline, at most one, that `echo` adds.
-fn without_newline(input: &BStr) -> &[u8] {
-    input.strip_suffix(b"\n").unwrap_or(input)
+impl Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(bytes) => bytes.fmt(f),
+            None => f.write_str("max"),
+        }
+    }
+}
+
+/// What the user sets, as a load-time parameter or by writing the file of the same name.
+pub(crate) trait Knob {
+    /// Name of the load-time parameter and of the file.
+    const NAME: &'static CStr;
+
+    /// What it can be set to.
+    type Value: Value;
+
+    /// Converts the load-time parameter; logs why if it is refused.
+    fn from_parameter(parameter: <Self::Value as Value>::Parameter) -> Result<Self::Value> {
+        Self::Value::new(parameter).inspect_err(|_| {
+            let (name, max) = (Self::NAME, Self::Value::MAX);
+            pr_err!("{name}={parameter} is out of range, 0 to {max}\n");
+        })
+    }
+
+    /// Parses what was written to the file: a value, and at most one newline, which `echo` adds.
+    fn parse(input: &BStr) -> Result<Self::Value> {
+        Self::Value::parse(input.strip_suffix(b"\n").unwrap_or(input))
+    }
+}
+
+/// A knob that sets a field of [`Settings`], and has a file.
+pub(crate) trait Setting: Knob {
+    /// Returns the field.
+    fn field(settings: &mut Settings) -> &mut Self::Value;
+}
+
+/// Declares a [`Knob`].
+macro_rules! knob {
+    ($(#[$doc:meta])* $name:ident: $knob:ident($value:ty)) => {
+        $(#[$doc])*
+        pub(crate) enum $knob {}
+
+        impl Knob for $knob {
+            const NAME: &'static CStr = c_str!(stringify!($name));
+            type Value = $value;
+        }
+    };
+}
+
+/// Declares [`Settings`], and a [`Setting`] for each of its fields.
+macro_rules! settings {
+    ($($(#[$doc:meta])* $name:ident: $knob:ident($value:ty),)*) => {
+        /// Whether and how to zero free pages.
+        #[derive(Clone, Copy)]
+        pub(crate) struct Settings {
+            $($(#[$doc])* pub(crate) $name: $value,)*
+        }
+
+        impl Settings {
+            /// Number of settings.
+            pub(crate) const COUNT: usize = [$($knob::NAME),*].len();
+
+            /// Returns the files of the settings, for a `T` that holds them.
+            pub(crate) fn files<T>() -> [File<T>; Self::COUNT]
+            where
+                $(T: Attribute<$knob>,)*
+            {
+                [$(File::new::<$knob>()),*]
+            }
+        }
+
+        $(
+            knob! { $(#[$doc])* $name: $knob($value) }
+
+            impl Setting for $knob {
+                fn field(settings: &mut Settings) -> &mut $value {
+                    &mut settings.$name
+                }
+            }
+        )*
+
+        /// Converts the load-time parameters to [`Settings`], for a function that returns a
+        /// [`Result`]; a setting without a parameter of its name and type does not compile.
+        macro_rules! settings_from_parameters {
+            () => {
+                Settings {
+                    $($name: crate::config::$knob::from_parameter(
+                        crate::module_parameters::$name.value(),
+                    )?,)*
+                }
+            };
+        }
+        pub(crate) use settings_from_parameters;
+    };
+}
+
+settings! {
+    /// Whether free pages are zeroed: 0 or 1.
+    enabled: Enabled(Number<1>),
+
+    /// Order of the smallest free block to zero.
+    mini_order: Order(Number<{ bindings::MAX_PAGE_ORDER }>),
+
+    /// Bytes freed since the last wake-up before the worker is woken.
+    batch_size: BatchSize(Number<{ u32::MAX - 1 }>),
+
+    /// Milliseconds from a wake-up to the pass, and between passes.
+    delay_millisecs: DelayMillisecs(Number<{ u32::MAX - 1 }>),
+
+    /// Bytes of free memory to have zeroed at most.
+    max_zeroed: MaxZeroed(Limit),
+}
+
+knob! {
+    /// Whether to check pages that are marked as zeroed, for debugging: 0 or 1.
+    verify: Verify(Number<1>)
 }
 
 /// Parses decimal digits.

@@ -12,18 +12,10 @@ use crate::{
             Options,
             Registration, //
         },
-        sysfs::{
-            Attribute,
-            File, //
-        }, //
+        sysfs::Attribute, //
     },
     config::{
-        BatchSize,
-        DelayMillisecs,
-        Enabled,
-        Knob,
-        MaxZeroed,
-        Order,
+        Setting,
         Settings, //
     },
     statistics::Statistics,
@@ -68,47 +60,19 @@ impl Control {
         statistics: Arc<Statistics>,
         settings: Settings,
     ) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            state <- new_mutex!(State::new(statistics, settings)?, "zero_page"),
-        })
-    }
-
-    /// Returns the files that control it.
-    pub(crate) fn files() -> [File<Self>; 5] {
-        [
-            File::new::<Enabled>(),
-            File::new::<Order>(),
-            File::new::<BatchSize>(),
-            File::new::<DelayMillisecs>(),
-            File::new::<MaxZeroed>(),
-        ]
-    }
-
-    fn settings(&self) -> Settings {
-        self.state.lock().settings
-    }
-
-    /// Changes the settings.
-    fn change(&self, change: impl FnOnce(&mut Settings)) -> Result {
-        let mut state = self.state.lock();
-        let mut settings = state.settings;
-        change(&mut settings);
-        state.apply(settings)
-    }
-}
-
-impl State {
-    fn new(statistics: Arc<Statistics>, settings: Settings) -> Result<Self> {
-        let mut state = Self {
+        let mut state = State {
             statistics,
             settings,
             registration: None,
         };
-        // INVARIANT: Registers if enabled; if that fails there is no state.
-        state.apply(settings)?;
-        Ok(state)
+        try_pin_init!(Self {
+            // INVARIANT: Registers if zeroing is enabled; if that fails there is no state.
+            state <- new_mutex!({ state.apply(settings)?; state }, "zero_page"),
+        })
     }
+}
 
+impl State {
     /// Replaces the settings, effective at once; on failure nothing has changed.
     fn apply(&mut self, settings: Settings) -> Result {
         if settings.enabled.get() == 0 {
@@ -131,9 +95,9 @@ impl State {
 impl From<Settings> for Options {
     fn from(settings: Settings) -> Self {
         Self {
-            order: settings.order.get(),
+            order: settings.mini_order.get(),
             batch_size: settings.batch_size.get(),
-            delay_ms: settings.delay.get(),
+            delay_ms: settings.delay_millisecs.get(),
             max_pages: settings.max_zeroed.bytes().map_or(usize::MAX, |bytes| {
                 (bytes >> PAGE_SHIFT).try_into().unwrap_or(usize::MAX)
             }),
@@ -141,71 +105,19 @@ impl From<Settings> for Options {
     }
 }
 
-impl Attribute<Enabled> for Control {
-    const NAME: &'static CStr = Enabled::NAME;
+impl<K: Setting> Attribute<K> for Control {
+    const NAME: &'static CStr = K::NAME;
 
     fn show(&self, out: &mut Formatter<'_>) -> Result {
-        Ok(writeln!(out, "{}", self.settings().enabled.get())?)
+        let value = *K::field(&mut self.state.lock().settings);
+        Ok(out.write_fmt(fmt!("{value}\n"))?)
     }
 
     fn store(&self, input: &BStr) -> Result {
-        let enabled = Enabled::parse(input)?;
-        self.change(|settings| settings.enabled = enabled)
-    }
-}
-
-impl Attribute<Order> for Control {
-    const NAME: &'static CStr = Order::NAME;
-
-    fn show(&self, out: &mut Formatter<'_>) -> Result {
-        Ok(writeln!(out, "{}", self.settings().order.get())?)
-    }
-
-    fn store(&self, input: &BStr) -> Result {
-        let order = Order::parse(input)?;
-        self.change(|settings| settings.order = order)
-    }
-}
-
-impl Attribute<BatchSize> for Control {
-    const NAME: &'static CStr = BatchSize::NAME;
-
-    fn show(&self, out: &mut Formatter<'_>) -> Result {
-        Ok(writeln!(out, "{}", self.settings().batch_size.get())?)
-    }
-
-    fn store(&self, input: &BStr) -> Result {
-        let batch_size = BatchSize::parse(input)?;
-        self.change(|settings| settings.batch_size = batch_size)
-    }
-}
-
-impl Attribute<DelayMillisecs> for Control {
-    const NAME: &'static CStr = DelayMillisecs::NAME;
-
-    fn show(&self, out: &mut Formatter<'_>) -> Result {
-        Ok(writeln!(out, "{}", self.settings().delay.get())?)
-    }
-
-    fn store(&self, input: &BStr) -> Result {
-        let delay = DelayMillisecs::parse(input)?;
-        self.change(|settings| settings.delay = delay)
-    }
-}
-
-impl Attribute<MaxZeroed> for Control {
-    const NAME: &'static CStr = MaxZeroed::NAME;
-
-    fn show(&self, out: &mut Formatter<'_>) -> Result {
-        match self.settings().max_zeroed.bytes() {
-            Some(bytes) => writeln!(out, "{bytes}")?,
-            None => writeln!(out, "max")?,
-        }
-        Ok(())
-    }
-
-    fn store(&self, input: &BStr) -> Result {
-        let max_zeroed = MaxZeroed::parse(input)?;
-        self.change(|settings| settings.max_zeroed = max_zeroed)
+        let value = K::parse(input)?;
+        let mut state = self.state.lock();
+        let mut settings = state.settings;
+        *K::field(&mut settings) = value;
+        state.apply(settings)
     }
 }

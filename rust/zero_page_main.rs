@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Zeroes free pages before somebody needs them.
+//! Zeroes free pages ahead of allocation.
 //!
 //! The module registers a free page reporter, which the kernel hands free blocks: see [`zeroer`]
 //! for what becomes of them, [`control`] for `/sys/kernel/mm/zero_page/`, and [`statistics`] for
@@ -19,8 +19,8 @@ use crate::{
         sysfs, //
     },
     config::{
+        settings_from_parameters,
         Knob,
-        MaxZeroed,
         Settings,
         Verify, //
     },
@@ -57,14 +57,14 @@ module! {
 struct ZeroPage {
     // Held for its `Drop`: takes the files away, then unregisters.
     #[pin]
-    _directory: sysfs::Directory<Control, 5>,
+    _directory: sysfs::Directory<Control, { Settings::COUNT }>,
     // Held for its `Drop` as well. The statistics stay as long as either of the two needs them.
     statistics: debugfs::Directory<Statistics>,
 }
 
-/// Says, once, what it means to have `max_zeroed` without a limit in a guest.
-fn warn_of_hypervisor(max_zeroed: MaxZeroed) {
-    if max_zeroed.bytes().is_none() && hypervisor::present() {
+/// Warns if nothing limits how much is zeroed in a guest.
+fn warn_of_hypervisor(settings: &Settings) {
+    if settings.max_zeroed.bytes().is_none() && hypervisor::present() {
         pr_warn!(
             "running on a hypervisor, which has to back the free memory that is zeroed: if it is \
              overcommitted set max_zeroed, or have a balloon report free pages\n"
@@ -72,11 +72,15 @@ fn warn_of_hypervisor(max_zeroed: MaxZeroed) {
     }
 }
 
+/// Returns the settings that the load-time parameters ask for.
+fn settings() -> Result<Settings> {
+    Ok(settings_from_parameters!())
+}
+
 impl kernel::InPlaceModule for ZeroPage {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        let max_zeroed = MaxZeroed::from_parameter(module_parameters::max_zeroed.value());
-        let verify: Result<Verify> = Knob::from_parameter(module_parameters::verify.value());
-        warn_of_hypervisor(max_zeroed);
+        let verify = Verify::from_parameter(module_parameters::verify.value());
+        let settings = settings().inspect(warn_of_hypervisor);
 
         try_pin_init!(Self {
             statistics: debugfs::Directory::new(
@@ -84,16 +88,11 @@ impl kernel::InPlaceModule for ZeroPage {
                 Statistics::FILES,
                 Arc::new(Statistics::new(), GFP_KERNEL)?,
             ),
-            _directory <- sysfs::Directory::in_mm(c"zero_page", Control::files(), Control::new(
-                Arc::clone(statistics.data()),
-                Settings {
-                    enabled: Knob::from_parameter(module_parameters::enabled.value())?,
-                    order: Knob::from_parameter(module_parameters::mini_order.value())?,
-                    batch_size: Knob::from_parameter(module_parameters::batch_size.value())?,
-                    delay: Knob::from_parameter(module_parameters::delay_millisecs.value())?,
-                    max_zeroed,
-                },
-            )),
+            _directory <- sysfs::Directory::in_mm(
+                c"zero_page",
+                Settings::files(),
+                Control::new(Arc::clone(statistics.data()), settings?),
+            ),
             // Last: one that is refused leaves nothing behind.
             _: {
                 if verify?.get() != 0 {

@@ -9,8 +9,12 @@
 
 use kernel::{
     bindings,
+    fmt::Display,
     prelude::*,
-    str::BStr,
+    str::{
+        BStr,
+        CString, //
+    },
     sync::{
         atomic::{
             Atomic,
@@ -44,7 +48,9 @@ use crate::{
         DelayMillisecs,
         Enabled,
         Knob,
-        Order, //
+        MaxZeroed,
+        Order,
+        Value, //
     },
     kunit_pages::{
         memory,
@@ -63,7 +69,7 @@ use crate::{
 #[path = "../rust/abstractions.rs"]
 mod abstractions;
 #[expect(
-    dead_code,
+    unused,
     reason = "the settings are made of the knobs, which are tested"
 )]
 #[path = "../rust/config.rs"]
@@ -264,7 +270,7 @@ mod knobs {
     use super::*;
 
     /// Input that no knob takes.
-    const MALFORMED: [&[u8]; 20] = [
+    const MALFORMED: &[&[u8]] = &[
         b"",
         b"\n",
         b" ",
@@ -284,24 +290,30 @@ mod knobs {
         b"y",
         b"1\0",
         b"\x001",
-        b"4294967296",
+        b"maximum",
+        b"18446744073709551616",
     ];
 
-    fn parses<K: Knob>(input: &[u8], expected: u32) -> bool {
-        K::parse(BStr::from_bytes(input)).is_ok_and(|knob| knob.get() == expected)
+    /// Whether `value` is formatted like `expected`.
+    fn reads(value: impl Display, expected: impl Display) -> Result<bool> {
+        let [value, expected] = [fmt!("{value}"), fmt!("{expected}")].map(CString::try_from_fmt);
+        Ok(*value? == *expected?)
+    }
+
+    fn parses<K: Knob>(input: &[u8], expected: impl Display) -> bool {
+        K::parse(BStr::from_bytes(input)).is_ok_and(|value| reads(value, expected) == Ok(true))
     }
 
     fn refuses<K: Knob>(input: &[u8]) -> bool {
         K::parse(BStr::from_bytes(input)).err() == Some(EINVAL)
     }
 
-    /// Whether 0 to `max` is what the knob takes, in any way.
-    fn has_range<K: Knob>(max: u32) -> bool {
-        let takes = |value| K::new(value).is_ok_and(|knob| knob.get() == value);
+    /// Whether 0 to `max` is what the knob takes as a load-time parameter.
+    fn has_range<K: Knob<Value: Value<Parameter = u32>>>(max: u32) -> bool {
+        let takes =
+            |value| K::from_parameter(value).is_ok_and(|knob| reads(knob, value) == Ok(true));
 
-        takes(0) && takes(max) && K::new(max + 1).err() == Some(EINVAL) && {
-            K::from_parameter(max).is_ok() && K::from_parameter(max + 1).err() == Some(EINVAL)
-        }
+        takes(0) && takes(max) && K::from_parameter(max + 1).err() == Some(EINVAL)
     }
 
     #[test]
@@ -321,15 +333,37 @@ mod knobs {
     #[test]
     fn batch_size_ends_below_the_largest_u32() {
         assert!(has_range::<BatchSize>(4294967294));
-        assert!(parses::<BatchSize>(b"4294967294", 4294967294));
+        assert!(parses::<BatchSize>(b"4294967294", u32::MAX - 1));
         assert!(refuses::<BatchSize>(b"4294967295"));
     }
 
     #[test]
     fn delay_ends_below_the_largest_u32() {
         assert!(has_range::<DelayMillisecs>(4294967294));
-        assert!(parses::<DelayMillisecs>(b"4294967294", 4294967294));
+        assert!(parses::<DelayMillisecs>(b"4294967294", u32::MAX - 1));
         assert!(refuses::<DelayMillisecs>(b"4294967295"));
+    }
+
+    #[test]
+    fn max_zeroed_is_bytes_or_max() {
+        for bytes in [0, 4096, 1 << 32, u64::MAX - 1] {
+            let taken =
+                MaxZeroed::from_parameter(bytes).is_ok_and(|limit| limit.bytes() == Some(bytes));
+            assert!(taken);
+        }
+        assert!(MaxZeroed::from_parameter(u64::MAX).is_ok_and(|limit| limit.bytes().is_none()));
+        assert!(parses::<MaxZeroed>(b"18446744073709551615", u64::MAX));
+        assert!(parses::<MaxZeroed>(b"max", "max"));
+        assert!(refuses::<MaxZeroed>(b"MAX") && refuses::<MaxZeroed>(b"max "));
+    }
+
+    #[test]
+    fn only_max_zeroed_has_more_than_32_bits() {
+        assert!(parses::<MaxZeroed>(b"4294967296", 1u64 << 32));
+        assert!(refuses::<Enabled>(b"4294967296"));
+        assert!(refuses::<Order>(b"4294967296"));
+        assert!(refuses::<BatchSize>(b"4294967296"));
+        assert!(refuses::<DelayMillisecs>(b"4294967296"));
     }
 
     #[test]
@@ -338,6 +372,8 @@ mod knobs {
         assert!(parses::<Order>(b"5\n", 5));
         assert!(parses::<BatchSize>(b"67108864\n", 67108864));
         assert!(parses::<DelayMillisecs>(b"1000\n", 1000));
+        assert!(parses::<MaxZeroed>(b"1048576\n", 1048576));
+        assert!(parses::<MaxZeroed>(b"max\n", "max"));
     }
 
     #[test]
@@ -353,6 +389,7 @@ mod knobs {
             assert!(refuses::<Order>(input));
             assert!(refuses::<BatchSize>(input));
             assert!(refuses::<DelayMillisecs>(input));
+            assert!(refuses::<MaxZeroed>(input));
         }
     }
 }

@@ -6,78 +6,122 @@
 
 SHELL := /bin/bash
 MINUTES ?= 60
+KERNEL ?= patched
 .DEFAULT_GOAL := all
-.PHONY: all run shell test bench test-debug test-kcsan torture peers check fmt clippy setup kernels install modules_install clean help
 
-# kbuild,GOALS: runs the kernel's build system on this folder with the toolchain
-# that builds our kernels.  KDIR= is the built kernel tree the module is for;
-# unless given, it is the patched one in the cache.
-define kbuild
+# All that is built goes there; kbuild refuses to if objects lie among the sources.
+build := $(CURDIR)/build
+kbuild = $(MAKE) --no-print-directory M="$(CURDIR)"
+
+# KDIR= is the built kernel tree the module is for; unless given, it is the
+# patched one in the cache.  Its toolchain is the one that builds our kernels.
+define for_kdir
 @. scripts/toolchain.sh && require_llvm && \
 	kdir=$${KDIR:-$$(scripts/build-kernel.sh --path patched)} && \
 	require_built "$$kdir" && \
-	$(MAKE) --no-print-directory -C "$$kdir" M="$(CURDIR)" $(1)
+	$(kbuild) -C "$$kdir" MO="$(build)/module" $(1)
 endef
 
-# The module for the kernel in the cache, whatever KDIR says.
-guest_module = @$(MAKE) --no-print-directory all KDIR=
-
+.PHONY: all
 all:
-	$(call kbuild,modules)
+	$(call for_kdir,modules)
+	@cp $(build)/module/zero_page.ko .
 
+.PHONY: install modules_install
 install modules_install: all
-	$(call kbuild,modules_install)
+	$(call for_kdir,modules_install)
 
+# The modules that guests load, by kernel, and what kbuild is told besides
+of_guests := patched debug kcsan stock uml-patched uml-stock
+modules-%: wanted = zero_page zero_page_kunit zero_page_bench
+modules-kcsan: wanted += zero_page_race
+modules-uml-patched: wanted = zero_page zero_page_bench
+modules-stock modules-uml-stock: wanted = zero_page_bench
+# What UML does for modules in C only: they are loaded far from the kernel, and
+# its loader does not know the relocations of position-independent Rust.
+modules-uml-%: settings = ARCH=um KRUSTFLAGS='-Crelocation-model=static -Ccode-model=large'
+
+.PHONY: $(of_guests:%=modules-%)
+$(of_guests:%=modules-%): modules-%:
+	@. scripts/toolchain.sh && require_llvm && \
+	tree=$$(scripts/build-kernel.sh --path $*) && \
+	env -u MAKEFLAGS $(settings) $(kbuild) -s -C "$$tree" MO="$(build)/modules/$*" W=1 \
+		ZERO_PAGE_MODULES="$(wanted)" modules
+
+.PHONY: programs
+programs:
+	@$(MAKE) --no-print-directory -C tests
+
+.PHONY: setup
 setup:
 	@scripts/setup.sh
 
+.PHONY: kernels
 kernels: setup
 	@scripts/build-kernel.sh stock
 	@scripts/build-kernel.sh patched
 
+.PHONY: run
 run: kernels
-	$(guest_module)
-	@scripts/run-demo
+	@tests/demo/run
 
-shell: kernels
-	$(guest_module)
-	@scripts/vm --shell
+.PHONY: shell
+shell: setup
+	@scripts/build-kernel.sh $(KERNEL)
+	@$(MAKE) --no-print-directory modules-$(KERNEL)
+	@scripts/vm --kernel $(KERNEL) --shell
 
+.PHONY: test
 test: kernels
-	$(guest_module) KUNIT=1
 	@tests/run
 
 # All that runs in a guest, on kernels that complain of everything
+.PHONY: test-debug test-kcsan
 test-debug test-kcsan: test-%: kernels
 	@scripts/build-kernel.sh $*
-	@$(MAKE) --no-print-directory all KUNIT=1 KDIR=$$(scripts/build-kernel.sh --path $*)
 	@tests/run --kernel $*
 
+.PHONY: torture
 torture: kernels
-	$(guest_module)
-	@$(MAKE) --no-print-directory -C tests/torture
 	@tests/torture/run --minutes $(MINUTES)
 
+.PHONY: peers
 peers: kernels
 	@scripts/setup.sh peers
-	$(guest_module)
 	@tests/peers/run
 
+.PHONY: bench
 bench: setup
 	@tests/bench/run
 
+.PHONY: check
 check: kernels
 	@scripts/check.sh
 
+.PHONY: fmt
 fmt: setup
 	@. scripts/toolchain.sh && find rust tests -name '*.rs' -exec rustfmt {} +
 
-clippy: kernels
-	$(guest_module) KUNIT=1 CLIPPY=1
+# Afresh, so that all is compiled and every warning seen each time
+.PHONY: clippy
+clippy:
+	@rm -rf $(build)/clippy
+	@. scripts/toolchain.sh && require_llvm && \
+	tree=$$(scripts/build-kernel.sh --path patched) && \
+	$(kbuild) -C "$$tree" MO="$(build)/clippy" CLIPPY=1 \
+		ZERO_PAGE_MODULES="zero_page zero_page_kunit" modules
 
+# Needs no kernel, and takes what a build without MO= left among the sources, too.
+.PHONY: clean
 clean:
-	$(call kbuild,clean)
+	@rm -rf $(build)
+	@find . -name .git -prune -o -type f \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
+		-o -name '*.mod.c' -o -name '*.rmeta' -o -name '.*.cmd' -o -name '.*.d' \
+		-o -name Module.symvers -o -name modules.order -o -name rust-project.json \) \
+		-exec rm -f {} +
+	@find . -name __pycache__ -prune -exec rm -rf {} +
 
+.PHONY: help
 help:
 	@echo 'Everything (each does all set-up by itself):'
 	@echo '  run              demonstrate zero_page in QEMU, against a stock kernel'
@@ -87,15 +131,17 @@ help:
 	@echo '  torture          use memory in every way for MINUTES=60, in guests of all kinds'
 	@echo '  peers            selftests/mm and stress-ng, compared with the stock kernel (an hour)'
 	@echo '  bench            measure what it costs and brings, in QEMU and user-mode Linux'
-	@echo '  shell            a shell in the guest, with the module loaded'
+	@echo '  shell            a shell in the guest, with the module loaded; KERNEL=debug for'
+	@echo '                   the kernel that complains of everything, or another'
 	@echo 'The module:'
-	@echo '  all              build it for KDIR=<tree> (default: our patched kernel);'
-	@echo '                   KUNIT=1 builds zero_page_kunit.ko as well'
+	@echo '  all              build it for KDIR=<tree> (default: our patched kernel)'
 	@echo '  install          install it for that kernel, as modules_install does'
 	@echo '  clean            remove what was built here'
 	@echo 'Parts:'
 	@echo '  setup            install packages and tools'
 	@echo '  kernels          build the stock and the patched kernel'
+	@echo '  modules-KERNEL   build what guests load, in build/modules/KERNEL'
+	@echo '  programs         build what guests run'
 	@echo '  check            format, clippy, checkpatch, patches, documentation'
 	@echo '  fmt, clippy      format the Rust code; lint it'
 	@echo 'Variables:'

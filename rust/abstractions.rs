@@ -5,7 +5,7 @@
 //! All `unsafe` of the module is below here. Each part is written so that it can move into the
 //! `kernel` crate as it is.
 
-// The paths are spelt out because tests/zero_page_kunit.rs includes this file as well.
+// The paths are spelt out because tests/kunit/zero_page_kunit.rs includes this file as well.
 #[path = "abstractions/debugfs.rs"]
 pub(crate) mod debugfs;
 #[path = "abstractions/hypervisor.rs"]

@@ -11,6 +11,9 @@ cd "$root" || exit
 
 patched=$(scripts/build-kernel.sh --path patched) || exit
 stock=$(scripts/build-kernel.sh --path stock) || exit
+# Its sources; built out of tree, the directory of the objects has a link to them.
+source=$patched
+[ ! -e "$patched/source" ] || source=$patched/source
 patches=patches/linux-7.3
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -37,12 +40,8 @@ check_rustfmt() {
 	project_files '*.rs' | xargs -d '\n' rustfmt --check
 }
 
-# In a copy, so that all is compiled and every warning seen each time, and the
-# modules that were built stay as they are.
 check_clippy() {
-	project_files Kbuild 'rust/*' 'tests/*.rs' 'tests/Kbuild' |
-		xargs -d '\n' cp --parents -t "$scratch"
-	make -C "$patched" M="$scratch" KUNIT=1 CLIPPY=1 modules >"$scratch/log" 2>&1
+	make clippy >"$scratch/log" 2>&1
 	local status=$?
 	grep -E '^(warning|error)' -A 12 "$scratch/log" && return 1
 	[ $status = 0 ] || tail -n 30 "$scratch/log"
@@ -56,7 +55,7 @@ check_misuse_does_not_compile() {
 # Runs the kernel's checkpatch, which leaves a file where it runs. Camel case is
 # what the kernel's page flag functions are named in; IGNORE has more types.
 checkpatch() {
-	(cd "$scratch" && "$patched/scripts/checkpatch.pl" --root="$patched" --strict --codespell \
+	(cd "$scratch" && "$source/scripts/checkpatch.pl" --root="$source" --strict --codespell \
 		--show-types --ignore "CAMELCASE${IGNORE:+,$IGNORE}" --quiet "$@")
 }
 
@@ -97,12 +96,12 @@ check_patches_apply_without_fuzz() {
 }
 
 check_abi_documentation() {
-	local words
-	words=$("$patched/tools/docs/get_abi.py" --dir "$root/Documentation/ABI" validate 2>&1) || {
-		printf '%s\n' "$words"
+	local output
+	output=$("$source/tools/docs/get_abi.py" --dir "$root/Documentation/ABI" validate 2>&1) || {
+		printf '%s\n' "$output"
 		return 1
 	}
-	[ -z "$words" ] || { printf '%s\n' "$words"; return 1; }
+	[ -z "$output" ] || { printf '%s\n' "$output"; return 1; }
 	for file in mm/zero_page/{enabled,mini_order,batch_size,delay_millisecs,max_zeroed} \
 		debug/zero_page/{blocks_{reported,failed},pages_{cleared,skipped},nanoseconds_clearing}; do
 		grep -qx "What:[[:space:]]*/sys/kernel/$file" -r Documentation/ABI || {
@@ -132,10 +131,10 @@ check_unsafe_only_in_abstractions() {
 }
 
 check_unpatched_kernel_is_refused_in_one_line() {
-	local words
-	words=$(make --no-print-directory KDIR="$stock" 2>&1) && { echo "builds for $stock"; return 1; }
-	grep 'patches/linux-7.3' <<<"$words" && [ "$(wc -l <<<"$words")" -le 3 ] && return
-	printf '%s\n' "$words"
+	local output
+	output=$(make --no-print-directory KDIR="$stock" 2>&1) && { echo "builds for $stock"; return 1; }
+	grep 'patches/linux-7.3' <<<"$output" && [ "$(wc -l <<<"$output")" -le 3 ] && return
+	printf '%s\n' "$output"
 	return 1
 }
 
@@ -154,13 +153,13 @@ check_shellcheck() {
 
 # run NUMBER NAME: runs check_NAME and prints its result.
 run() {
-	local words result=ok
+	local output result=ok
 	if [ "$2" = shellcheck ] && ! command -v shellcheck >/dev/null; then
 		echo "ok $1 $2 # SKIP shellcheck is not installed"
 		return
 	fi
-	words=$("check_$2" 2>&1) || {
-		printf '%s\n' "$words" | sed 's/^/# /'
+	output=$("check_$2" 2>&1) || {
+		printf '%s\n' "$output" | sed 's/^/# /'
 		result="not ok"
 		failed=1
 	}

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """What measurements have in common: figures, and calls into guests.
 
-A measurement is a function decorated with @measurement in a file of this folder
+A measurement is a function decorated with @measurement in a file of this directory
 that tests/bench/run imports. It runs on the host, has guests call functions of
-the same file with in_guest(), and returns figures. Guest functions take and
-return what JSON can carry.
+the same file with in_guest(), and returns figures for the table. Guest functions
+tell samples with tell(), which in_guest() returns by name.
 """
 
 import inspect
@@ -15,30 +15,28 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import combinations
 from pathlib import Path
 from statistics import mean, median
 
-TOP = Path(__file__).resolve().parents[2]
-BUILD = TOP / "build/bench"
+from lib.counters import settle, share_zeroed, vmstat, wait_until
+from lib.ksft import figure
+from lib.module import MODULES
+from vmtest.failure import Failure
+from vmtest.paths import TOP
+from vmtest.results import samples
+
 RUN = Path("/sys/kernel/debug/zero_page_bench/run")
 
 # Free memory counts as zeroed when this share of it is; what is in the per-CPU lists may not be.
 ZEROED = 0.98
 
-sys.path.insert(0, str(TOP / "tests/selftests"))
-import guest  # pylint: disable=wrong-import-position,import-error
-
 measurements = []
-
-
-class Failure(Exception):
-    """Something could not be measured; the text says what."""
+_told = []
 
 
 @dataclass
-class Figure:
+class Row:
     """One row of the table. target is for result, which is made of stock and value."""
 
     name: str
@@ -56,9 +54,9 @@ def ratio(name, unit, stock, ours, conditions, at_most=None):  # pylint: disable
     """Compares medians of two lists of samples; met if ours is at_most times stock."""
     values = median(stock), median(ours)
     times = values[1] / values[0] if values[0] else (math.inf if values[1] else 1)
-    return Figure(name, unit, *values, f"{times:.3f}x", f"<= {at_most}x" if at_most else "",
-                  times <= at_most if at_most else None, conditions,
-                  {"stock": stock, "zero_page": ours})
+    return Row(name, unit, *values, f"{times:.3f}x", f"<= {at_most}x" if at_most else "",
+               times <= at_most if at_most else None, conditions,
+               {"stock": stock, "zero_page": ours})
 
 
 def no_worse(name, unit, stock, ours, conditions):
@@ -75,17 +73,17 @@ def no_worse(name, unit, stock, ours, conditions):
     found = excess(ours, every)
     ways = [excess(hand, every) for hand in combinations(every, len(ours))]
     chance = sum(way >= found - 1e-9 for way in ways) / len(ways)
-    return Figure(name, unit, mean(stock), mean(ours), f"p={chance:.2f}", "p >= 0.05",
-                  chance >= 0.05, conditions, {"stock": stock, "zero_page": ours})
+    return Row(name, unit, mean(stock), mean(ours), f"p={chance:.2f}", "p >= 0.05",
+               chance >= 0.05, conditions, {"stock": stock, "zero_page": ours})
 
 
 def share(name, part, whole, conditions, at_least=None):
     """A part of a whole; met if it is at_least that share."""
     value = part / whole
-    return Figure(name, "%", None, 100 * value, f"{value:.2%}",
-                  f">= {at_least:.0%}" if at_least else "",
-                  value >= at_least if at_least else None, conditions,
-                  {"part": part, "whole": whole})
+    return Row(name, "%", None, 100 * value, f"{value:.2%}",
+               f">= {at_least:.0%}" if at_least else "",
+               value >= at_least if at_least else None, conditions,
+               {"part": part, "whole": whole})
 
 
 @dataclass
@@ -112,22 +110,8 @@ def progress(text):
     print(f"    {text}", file=sys.stderr, flush=True)
 
 
-@cache
-def tree(kernel):
-    """Returns the tree of one of our kernels; its name tells what it was made of."""
-    done = subprocess.run([TOP / "scripts/build-kernel.sh", "--path", kernel], check=True,
-                          stdout=subprocess.PIPE, text=True)
-    return Path(done.stdout.strip())
-
-
-def modules(kernel):
-    """Returns zero_page_bench.ko and zero_page.ko for a kernel; stock ones have no zero_page.ko."""
-    built = BUILD / tree(kernel).name
-    return [str(built / "bench/zero_page_bench.ko"), str(built / "module/zero_page.ko")]
-
-
-def in_guest(kernel, function, *arguments, options=()):
-    """Boots a kernel, calls a guest function with arguments in it and returns the result.
+def in_guest(kernel, function, options=()):
+    """Boots a kernel, calls a guest function in it and returns the samples that it tells.
 
     The kernels uml-stock and uml-patched run with scripts/uml, the others with scripts/vm.
     """
@@ -135,8 +119,7 @@ def in_guest(kernel, function, *arguments, options=()):
     command = (["scripts/uml", "--kernel", name] if name != kernel
                else ["scripts/vm", "--no-module", "--kernel", name])
     where = Path(inspect.getfile(function)).stem
-    command += [*options, "--", str(TOP / "tests/bench/run"), "--guest", where, function.__name__,
-                json.dumps([modules(kernel), *arguments])]
+    command += [*options, "--", str(TOP / "tests/bench/run"), "--guest", where, function.__name__]
     progress(f"{kernel}: {' '.join(command[:command.index('--')])}")
     start = time.monotonic()
     done = subprocess.run(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -145,32 +128,38 @@ def in_guest(kernel, function, *arguments, options=()):
         raise Failure(f"{where}.{function.__name__} on {kernel}: the guest ended "
                       f"with status {done.returncode}")
     progress(f"{kernel}: done in {time.monotonic() - start:.0f} s")
-    return json.loads(done.stdout)
+    return samples(done.stdout.splitlines())
 
 
 # In the guest
 
-def load_bench(paths):
+def tell(name, *values):
+    """Has the host told samples of that name, when all is measured: printing is work, too."""
+    _told.extend((name, value) for value in values)
+
+
+def call(function):
+    """Calls a guest function, and tells what it has to tell."""
+    function()
+    for name, value in _told:
+        figure(name, value)
+
+
+def load_bench():
     """Loads zero_page_bench.ko."""
-    subprocess.run(["insmod", paths[0]], check=True)
-
-
-def load_zero_page(paths, **parameters):
-    """Loads zero_page.ko of the running kernel, not enabled unless the parameters say so."""
-    guest.MODULE = Path(paths[1])
-    guest.load(**parameters)
+    subprocess.run(["insmod", MODULES / "zero_page_bench.ko"], check=True)
 
 
 def run(operation, **parameters):
     """Has zero_page_bench.ko do something and returns its result."""
-    words = " ".join([operation, *(f"{name}={value}" for name, value in parameters.items())])
+    line = " ".join([operation, *(f"{name}={value}" for name, value in parameters.items())])
     try:
-        RUN.write_text(words)
+        RUN.write_text(line)
     except OSError as error:
-        raise Failure(f"{words}: {error}, see the guest's log") from error
+        raise Failure(f"{line}: {error}, see the guest's log") from error
     result = json.loads(RUN.read_text())
     if result["allocated"] != result["count"]:
-        raise Failure(f"{words}: only {result['allocated']} could be allocated")
+        raise Failure(f"{line}: only {result['allocated']} could be allocated")
     return result
 
 
@@ -181,14 +170,13 @@ def run_each(operation, **parameters):
 
 
 def wait_zeroed(limit=60.0):
-    """Waits until free memory is zeroed and the worker at rest; returns the share that is zeroed."""
-    if guest.wait_until(lambda: guest.share_zeroed() >= ZEROED, limit, step=0.02) is None:
-        raise Failure(f"only {guest.share_zeroed():.1%} of free memory zeroed within {limit} s")
-    guest.settle(quiet=0.1, limit=limit)
-    return guest.share_zeroed()
+    """Waits until free memory is zeroed and the worker at rest."""
+    if wait_until(lambda: share_zeroed() >= ZEROED, limit, step=0.02) is None:
+        raise Failure(f"only {share_zeroed():.1%} of free memory zeroed within {limit} s")
+    settle(quiet=0.1, limit=limit)
 
 
 def touch_all():
     """Uses nearly all free memory once: the host provides it at the first touch."""
-    count = guest.vmstat()["nr_free_pages"] * 9 // 10
+    count = vmstat()["nr_free_pages"] * 9 // 10
     RUN.write_text(f"pages order=0 count={count} dirty=1")

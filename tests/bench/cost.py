@@ -4,15 +4,17 @@
 import time
 
 import bench
-from bench import guest
+from lib.memory import PAGE_SIZE
+from lib.module import load, tune
+from lib.pages import MAX_PAGE_ORDER
 
-ORDERS = range(guest.MAX_PAGE_ORDER + 1)
+ORDERS = range(MAX_PAGE_ORDER + 1)
 KINDS = ("raw", "zeroed")
 MEMORY = "1G"
 # The kernels take turns, so that what else the machine does hits both. Where the host
 # puts a guest's memory makes more of a difference: rather many boots than many rounds.
 BOOTS, ROUNDS = 12, 2
-PAGES_A_ROUND = (256 << 20) // guest.PAGE_SIZE
+PAGES_A_ROUND = (256 << 20) // PAGE_SIZE
 # Pairs before each sample, of the same page, so that the allocator's code is in the caches: it
 # was used last by whoever cleared the memory, which differs. Of a page, as what is freed is raw:
 # a block of the size to be measured would be the next to be taken, and cleared.
@@ -25,14 +27,13 @@ CONDITIONS = (f"UML, {MEMORY}, compound, 256 MiB a round, page structures not ca
 
 def clear_and_rest():
     """Does what the worker does: clears memory, and leaves the processor alone for a while."""
-    bench.run("pages", order=guest.MAX_PAGE_ORDER, count=PAGES_A_ROUND >> guest.MAX_PAGE_ORDER,
+    bench.run("pages", order=MAX_PAGE_ORDER, count=PAGES_A_ROUND >> MAX_PAGE_ORDER,
               zero=1, comp=1)
     time.sleep(0.05)
 
 
-def sample(before):
-    """Returns nanoseconds an allocation by kind and order, a list of samples each."""
-    samples = {kind: {order: [] for order in ORDERS} for kind in KINDS}
+def sample(state, before):
+    """Tells nanoseconds an allocation, as STATE.KIND.ORDER."""
     # The first round finds code and data in no cache: it does not count.
     for turn in range(ROUNDS + 1):
         for order in ORDERS:
@@ -41,26 +42,25 @@ def sample(before):
                 bench.run("pages", count=WARM_UP, pair=1, comp=1)
                 values = bench.run_each("pages", order=order, count=PAGES_A_ROUND >> order,
                                         zero=int(kind == "zeroed"), comp=1, cold=1)
-                samples[kind][order] += values if turn else []
-    return samples
+                if turn:
+                    bench.tell(f"{state}.{kind}.{order}", *values)
 
 
-def on_stock(modules):
+def on_stock():
     """The stock kernel."""
-    bench.load_bench(modules)
+    bench.load_bench()
     bench.touch_all()
-    return {"stock": sample(clear_and_rest)}
+    sample("stock", clear_and_rest)
 
 
-def on_patched(modules):
+def on_patched():
     """The patched kernel, before zero_page was ever enabled, and enabled with all memory zeroed."""
-    bench.load_bench(modules)
+    bench.load_bench()
     bench.touch_all()
-    bench.load_zero_page(modules)
-    result = {"off": sample(clear_and_rest)}
-    guest.tune(batch_size=4 << 20, delay_millisecs=50, enabled=1)
-    result["on"] = sample(bench.wait_zeroed)
-    return result
+    load()
+    sample("off", clear_and_rest)
+    tune(batch_size=4 << 20, delay_millisecs=50, enabled=1)
+    sample("on", bench.wait_zeroed)
 
 
 @bench.measurement("Cost of an allocation, at native speed (user-mode Linux)",
@@ -71,17 +71,16 @@ def cost():
     for boot in range(BOOTS):
         bench.progress(f"boot {boot + 1} of {BOOTS} of each kernel")
         for kernel, function in (("uml-stock", on_stock), ("uml-patched", on_patched)):
-            for state, kinds in bench.in_guest(kernel, function, options=("--mem", MEMORY)).items():
-                for kind, orders in kinds.items():
-                    for order, values in orders.items():
-                        samples.setdefault((state, kind, int(order)), []).extend(values)
+            told = bench.in_guest(kernel, function, options=("--mem", MEMORY))
+            for name, values in told.items():
+                samples.setdefault(name, []).extend(values)
 
     figures = []
     for name, stock, ours, conditions in (
-            ("pre-zeroed against stock's raw", ("stock", "raw"), ("on", "zeroed"), "all free memory zeroed"),
-            ("raw, enabled and idle", ("stock", "raw"), ("on", "raw"), "all free memory zeroed"),
-            ("raw, never enabled", ("stock", "raw"), ("off", "raw"), "zero_page never enabled"),
-            ("pre-zeroed against stock's zeroed", ("stock", "zeroed"), ("on", "zeroed"),
+            ("pre-zeroed against stock's raw", "stock.raw", "on.zeroed", "all free memory zeroed"),
+            ("raw, enabled and idle", "stock.raw", "on.raw", "all free memory zeroed"),
+            ("raw, never enabled", "stock.raw", "off.raw", "zero_page never enabled"),
+            ("pre-zeroed against stock's zeroed", "stock.zeroed", "on.zeroed",
              "all free memory zeroed")):
         for order in ORDERS:
             target = None
@@ -89,6 +88,7 @@ def cost():
                 target = ZEROED_TARGET
             elif name == "raw, enabled and idle" and order in RAW_TARGET_ORDERS:
                 target = RAW_TARGET
-            figures.append(bench.ratio(f"{name}, order {order}", "ns", samples[*stock, order],
-                                       samples[*ours, order], CONDITIONS + conditions, target))
+            figures.append(bench.ratio(f"{name}, order {order}", "ns",
+                                       samples[f"{stock}.{order}"], samples[f"{ours}.{order}"],
+                                       CONDITIONS + conditions, target))
     return figures

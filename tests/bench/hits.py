@@ -5,7 +5,10 @@ import time
 from pathlib import Path
 
 import bench
-from bench import guest
+from lib import memory
+from lib.counters import vmstat
+from lib.memory import PAGES_PER_MIB, mib_total
+from lib.module import load
 
 OPTIONS = ("--mem", "2G")
 KINDS = {"4k": "4 KiB pages", "thp": "huge pages (THP)", "hugetlb": "hugetlb pages"}
@@ -30,46 +33,53 @@ def reserve(mebibytes):
 def wait_pool_zeroed():
     """Waits until the free pages of pools are zeroed, as far as that is done at all."""
     last = None
-    while (now := guest.vmstat().get("prezero_zeroed_hugetlb", 0)) != last:
+    while (now := vmstat().get("prezero_zeroed_hugetlb", 0)) != last:
         last = now
         time.sleep(POOL_QUIET_SECONDS)
 
 
 def fill(kind, mebibytes):
-    """Fills so much with all free memory zeroed; returns pages wanted, hits and misses."""
+    """Fills so much with all free memory zeroed; tells pages wanted, hits and misses."""
     if kind == "hugetlb":
         reserve(mebibytes)
         wait_pool_zeroed()
     else:
         bench.wait_zeroed()
-    before = guest.vmstat()
-    seconds, nonzero, huge_kib = guest.fill(mebibytes, kind)
-    after = guest.vmstat()
+    before = vmstat()
+    seconds, nonzero, huge_kib = memory.fill(mebibytes, kind)
+    after = vmstat()
     if nonzero:
         raise bench.Failure(f"{kind}: {nonzero} words of new memory are not zero")
     if kind != "4k" and huge_kib < mebibytes << 9:
-        raise bench.Failure(f"{kind}: the guest gave only {huge_kib >> 10} MiB of {mebibytes} in huge pages")
+        raise bench.Failure(f"{kind}: the guest gave only {huge_kib >> 10} MiB of {mebibytes} "
+                            "in huge pages")
     hits, misses = (after.get(name, 0) - before.get(name, 0)
                     for name in COUNTERS.get(kind, ("prezero_hit", "prezero_miss")))
-    # More than the fill may have asked for zeros, and whoever does not ask the allocator had no hit.
-    return {"wanted": max(mebibytes * guest.PAGES_PER_MIB, hits + misses), "hits": hits,
-            "misses": misses, "mib": mebibytes, "seconds": seconds}
+    # More than the fill may have asked for zeros, and whoever does not ask the allocator had no
+    # hit.
+    wanted = max(mebibytes * PAGES_PER_MIB, hits + misses)
+    for name, value in (("wanted", wanted), ("hits", hits), ("misses", misses),
+                        ("mib", mebibytes), ("seconds", seconds)):
+        bench.tell(f"{kind}.{name}", value)
 
 
-def fills(modules):
+def fills():
     """Fills most of the memory, one kind after the other."""
-    bench.load_zero_page(modules, enabled=1, batch_size=0, delay_millisecs=100)
-    mebibytes = int(guest.mib_total() * SHARE_FILLED) // MIB_PER_HUGE_PAGE * MIB_PER_HUGE_PAGE
-    return {kind: fill(kind, mebibytes) for kind in KINDS}
+    load(enabled=1, batch_size=0, delay_millisecs=100)
+    mebibytes = int(mib_total() * SHARE_FILLED) // MIB_PER_HUGE_PAGE * MIB_PER_HUGE_PAGE
+    for kind in KINDS:
+        fill(kind, mebibytes)
 
 
 @bench.measurement("Hits (QEMU, 2 GiB, all free memory zeroed, 75 % filled)", "patched")
 def hit_rates():
     """Fills by 4 KiB faults, THP and hugetlb."""
-    figures = []
-    for kind, result in bench.in_guest("patched", fills, options=OPTIONS).items():
-        figure = bench.share(f"hits of pages wanted, {KINDS[kind]}", result["hits"], result["wanted"],
+    figures, told = [], bench.in_guest("patched", fills, options=OPTIONS)
+    for kind, title in KINDS.items():
+        (hits,), (wanted,) = told[f"{kind}.hits"], told[f"{kind}.wanted"]
+        figure = bench.share(f"hits of pages wanted, {title}", hits, wanted,
                              "QEMU, 2 GiB, 2 CPUs, one fill after the other", TARGET)
-        figure.samples = result
+        figure.samples = {name: values for name, values in told.items()
+                          if name.startswith(f"{kind}.")}
         figures.append(figure)
     return figures

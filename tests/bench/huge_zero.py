@@ -7,12 +7,13 @@ import os
 import time
 
 import bench
-from bench import guest
+from lib.memory import MADV_HUGEPAGE, PAGE_SIZE, PAGES_PER_THP
+from lib.module import MODULE, load
 
 OPTIONS = ("--icount", "--mem", "1G")
 READERS = 40
 FAULTS = 24
-THP = guest.PAGES_PER_THP * guest.PAGE_SIZE
+THP = PAGES_PER_THP * PAGE_SIZE
 TARGET = 1.01
 CONDITIONS = (f"QEMU -icount shift=0, 1 CPU; {READERS} processes that live at the same time; "
               "median of the first fault, which is counted, and of those that follow")
@@ -21,7 +22,7 @@ CONDITIONS = (f"QEMU -icount shift=0, 1 CPU; {READERS} processes that live at th
 def reader():
     """Returns nanoseconds, that is instructions, of read faults on huge pages."""
     memory = mmap.mmap(-1, (FAULTS + 4) * THP, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    memory.madvise(guest.MADV_HUGEPAGE)
+    memory.madvise(MADV_HUGEPAGE)
     clock = time.perf_counter_ns
     # The first rounds find everything there. They have the interpreter's own pages copied, which
     # it shares with its parent.
@@ -34,10 +35,10 @@ def reader():
     return samples[3:]
 
 
-def read(modules):
-    """Has all of them read; returns first and later faults, a list of samples each."""
-    if modules[1] and os.path.exists(modules[1]):
-        bench.load_zero_page(modules, enabled=1, batch_size=4 << 20, delay_millisecs=50)
+def read():
+    """Has all of them read; tells first and later faults."""
+    if MODULE.exists():
+        load(enabled=1, batch_size=4 << 20, delay_millisecs=50)
         bench.wait_zeroed()
     go, said_go = os.pipe()
     pipes = []
@@ -54,8 +55,9 @@ def read(modules):
     os.close(said_go)
     for _ in range(READERS):
         os.wait()
-    return {"first": [faults[0] for faults in samples],
-            "later": [fault for faults in samples for fault in faults[1:]]}
+    for first, *later in samples:
+        bench.tell("first", first)
+        bench.tell("later", *later)
 
 
 @bench.measurement("Read faults on the huge zero page (QEMU -icount)", "stock", "patched")

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Fallbacks and failures under memory pressure, without zero_page and with it."""
 
-import json
 import subprocess
 
 import bench
+from vmtest import invoke
+from vmtest.kernel import KERNELS
+from vmtest.results import figures
 
 # Rates differ by a factor of five from one boot of the same kernel to the next: many boots, in
 # turns, and a test whether there is a difference at all.
@@ -22,12 +24,11 @@ def boot(kernel, *arguments):
     """Runs the load in a guest; returns what it counted."""
     bench.progress(f"{kernel} {' '.join(arguments)}")
     done = subprocess.run(
-        ["scripts/vm", "--kernel", kernel, "--no-module", "--mem", "1G", "--",
-         "tests/bench/pressure_guest.py", *arguments],
+        invoke.vm(KERNELS[kernel], "tests/bench/pressure_guest.py", *arguments),
         cwd=bench.TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise bench.Failure(f"pressure_guest.py on {kernel} ended with status {done.returncode}")
-    return json.loads(done.stdout)
+    return figures(done.stdout.splitlines())
 
 
 @bench.measurement("Under memory pressure (QEMU, 1 GiB)", "stock", "patched")
@@ -41,12 +42,12 @@ def pressure():
     def rates(runs, part, whole):
         return [100 * run[part] / max(sum(run[name] for name in whole), 1) for run in runs]
 
-    figures = [bench.no_worse(name, "%", rates(stock, *of), rates(ours, *of), CONDITIONS)
-               for name, of in RATES.items()]
+    rows = [bench.no_worse(name, "%", rates(stock, *of), rates(ours, *of), CONDITIONS)
+            for name, of in RATES.items()]
     for name in ("page_allocation_failures", "oom_kill"):
         values = [sum(run[name] for run in runs) for runs in (stock, ours)]
-        figures.append(bench.Figure(name.replace("_", " "), "", *values, f"{values[1]}",
-                                    f"<= {values[0]}", values[1] <= values[0], CONDITIONS))
-    figures.append(bench.ratio("seconds", "s", [run["seconds"] for run in stock],
-                               [run["seconds"] for run in ours], CONDITIONS))
-    return figures
+        rows.append(bench.Row(name.replace("_", " "), "", *values, f"{values[1]}",
+                              f"<= {values[0]}", values[1] <= values[0], CONDITIONS))
+    rows.append(bench.ratio("seconds", "s", [run["seconds"] for run in stock],
+                            [run["seconds"] for run in ours], CONDITIONS))
+    return rows

@@ -6,22 +6,24 @@
 
 With "enabled", zero_page is loaded and zeroes what it can; without, it is never loaded. The same
 load runs in both cases: memory full of holes of one page, files in memory that come and go, and
-processes that want huge pages. Prints one line of JSON: seconds, events of /proc/vmstat, failed
+processes that want huge pages. Tells figures: seconds, events of /proc/vmstat, failed
 allocations in the kernel's log, and how many huge pages the hugetlb pool got at the end, when it
 asked for more than there can be. Fewer failures and fallbacks are better.
 """
 
-import json
 import random
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "selftests"))
 sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "guest"))
 # pylint: disable=wrong-import-position
-from guest import FILL, PAGES_PER_MIB, Memory, kernel_log, load, mib_total, vmstat
+from lib.counters import vmstat
+from lib.ksft import figure
+from lib.memory import FILL, PAGES_PER_MIB, Memory, mib_total
+from lib.module import kernel_log, load
 
 ROUNDS = 4
 EVENTS = ("thp_fault_alloc", "thp_fault_fallback", "compact_stall", "compact_fail",
@@ -72,13 +74,12 @@ def main():
     POOL.write_text("0")
     memory.free()
     after = vmstat()
-    print(json.dumps({
-        "zero_page": "enabled" if enabled else "not loaded",
-        "seconds": round(time.monotonic() - start, 1),
-        **{name: after[name] - before[name] for name in EVENTS if name in after},
-        "page_allocation_failures": kernel_log().count("page allocation failure"),
-        "huge_pages_in_pool": pool,
-    }))
+    figure("seconds", f"{time.monotonic() - start:.1f}")
+    for name in EVENTS:
+        if name in after:
+            figure(name, after[name] - before[name])
+    figure("page_allocation_failures", kernel_log().count("page allocation failure"))
+    figure("huge_pages_in_pool", pool)
 
 
 main()

@@ -3,14 +3,13 @@
 #
 # Runs tests of others in a guest, see tests/peers/run:
 #
-#	guest.sh KERNEL selftests FOLDER CATEGORY...
+#	guest.sh KERNEL selftests DIRECTORY CATEGORY...
 #	guest.sh KERNEL stress-ng STRESSOR...
 #
 # On the patched kernel zero_page zeroes whatever is freed meanwhile, and pages
 # said to be zero are looked at. Exit status: 1 if one was not, else 0, whatever
 # becomes of the tests.
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
 kernel=$1 what=$2
 shift 2
 
@@ -24,7 +23,7 @@ echo 512M >/sys/block/zram0/disksize
 mkswap /dev/zram0 >/dev/null && swapon /dev/zram0 || exit
 
 if [ "$kernel" = patched ]; then
-	insmod "$top/zero_page.ko" enabled=1 delay_millisecs=5 batch_size=0 verify=1 || exit
+	insmod "$ZERO_PAGE_MODULES/zero_page.ko" enabled=1 delay_millisecs=5 batch_size=0 verify=1 || exit
 fi
 
 case $what in
@@ -33,22 +32,32 @@ selftests)
 	cp -r "$1" /run/selftests && cd /run/selftests || exit
 	shift
 	for category in "$@"; do
-		echo "category $category"
+		echo "# category $category"
 		limited 1800 ./run_vmtests.sh -t "$category" 2>&1
-		echo "ended $?"
+		echo "# ended $?"
 	done
 	;;
 stress-ng)
+	echo "KTAP version 1"
+	echo "1..$#"
+	number=0
 	for stressor in "$@"; do
 		limited 120 stress-ng --"$stressor" 2 --vm-bytes 40% --verify --timeout 8 \
 			--temp-path /tmp --oomable --quiet 2>&1
-		echo "result $stressor $?"
+		status=$?
+		number=$((number + 1))
+		case $status in
+		0) echo "ok $number $stressor" ;;
+		# No resources, not implemented
+		3 | 4) echo "ok $number $stressor # SKIP status $status" ;;
+		*) echo "not ok $number $stressor # exit=$status" ;;
+		esac
 	done
 	;;
 esac
 
 [ "$kernel" = patched ] || exit 0
 for name in prezero_zeroed prezero_hit prezero_verified prezero_not_zero; do
-	echo "vmstat $name $(counter $name)"
+	echo "# vmstat.$name $(counter $name)"
 done
 [ "$(counter prezero_not_zero)" = 0 ]

@@ -8,8 +8,8 @@ Beside torture.c, which uses memory in every way, it turns all knobs at random, 
 compacts, drops caches, and resizes the hugetlb pool. Pages said to be zero are looked at when
 they are allocated and while they are free (prezero.verify), and whatever is allocated once more by
 torture.c. There is swap on zram, KSM runs, and a cgroup in which processes are killed for want of
-memory. Prints a line about each thing that is wrong, which begins with WRONG, and figures; exit
-status 1 if there was any.
+memory. Prints figures, and one result of KTAP after a line "# WRONG: ..." about each thing that is
+wrong; exit status 1 if there was any.
 """
 
 import os
@@ -20,14 +20,18 @@ import threading
 import time
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(TOP / "tests/selftests"))
 sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "guest"))
 # pylint: disable=wrong-import-position
-from guest import insmod, load, loaded, mib_total, rmmod, share_zeroed, tune, vmstat, wait_until
-from swap import Swap
+from lib.counters import share_zeroed, vmstat, wait_until
+from lib.ksft import check, figure, main, test
+from lib.memory import mib_total
+from lib.module import insmod, load, loaded, rmmod, tune
+from lib.swap import Swap
+from vmtest.paths import BUILD
+from vmtest.results import figures
 
-TORTURE = TOP / "build/torture"
+TORTURE = BUILD / "torture"
 MM = Path("/sys/kernel/mm")
 CGROUP = Path("/run/cgroup")
 OOM_LIMIT_MIB = 48
@@ -126,16 +130,14 @@ def usable_mib():
 
 def idle(printed, before, after):
     """Returns what was not done at all although it should have been."""
-    lines = [line.split() for line in printed.splitlines() if not line.startswith("WRONG")]
-    nothing = [" ".join(words[:-1]) for words in lines if words[-1] == "0"
-               and words[0] not in ("killed", "refused")]
+    nothing = [name for name, count in figures(printed.splitlines()).items()
+               if not count and name not in ("killed", "refused")]
     counters = ("prezero_zeroed", "prezero_hit", "prezero_verified", "pswpout")
     return nothing + [name for name in counters if after[name] == before[name]]
 
 
-def main():
-    """Runs it all; returns the exit status."""
-    seed, seconds = int(sys.argv[1]), int(sys.argv[2])
+def torture(seed, seconds):
+    """Runs it all; returns a line about each thing that was wrong."""
     # If memory is short somebody else is to be killed.
     Path("/proc/self/oom_score_adj").write_text("-1000")
     group = prepare()
@@ -150,11 +152,11 @@ def main():
         meddler.stop.set()
         meddler.join()
     for name, count in meddler.done.items():
-        print(f"meddler {name} {count}")
+        figure(f"meddler.{name}", count)
     after = vmstat()
     for name in COUNTERS:
         if name in after:
-            print(f"vmstat {name} {after[name] - before[name]}")
+            figure(f"vmstat.{name}", after[name] - before[name])
 
     wrong = [f"no {what}" for what in idle(done.stdout, before, after)]
     if meddler.failure:
@@ -169,10 +171,16 @@ def main():
     if wait_until(lambda: share_zeroed() > 0.5, 60) is None:
         wrong.append("free memory is not zeroed any more")
     rmmod()
-    for line in wrong:
-        print(f"WRONG: seed {seed}: {line}")
-    return 1 if wrong or done.returncode else 0
+    if done.returncode:
+        wrong.append(f"torture ended with status {done.returncode}")
+    return [f"WRONG: seed {seed}: {line}" for line in wrong]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@test
+def nothing_goes_wrong():
+    """Whatever is done to memory at the same time."""
+    wrong = torture(int(sys.argv[1]), int(sys.argv[2]))
+    check(not wrong, "\n".join(wrong))
+
+
+main()

@@ -11,8 +11,9 @@
  * about MEBIBYTES. In CGROUP, whose memory.max is to be less than 64 MiB, processes
  * run out of memory and are killed.
  *
- * Prints what was done, and what is wrong as soon as it is found. Exit status: 0,
- * 1 if something was wrong, 2 if it could not be looked at.
+ * Prints how often what was done, as figures that scripts/vmtest/results.py describes,
+ * and what is wrong as soon as it is found. Exit status: 0, 1 if something was
+ * wrong, 2 if it could not be looked at.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -106,7 +107,7 @@ static _Noreturn void found(const char *format, ...)
 {
 	va_list args;
 
-	printf("WRONG: seed %llu worker %u round %llu: ", seed,
+	printf("# WRONG: seed %llu worker %u round %llu: ", seed,
 	       worker, tally[worker].rounds);
 	va_start(args, format);
 	vprintf(format, args);
@@ -576,6 +577,12 @@ static pid_t start_worker(unsigned int number, time_t end)
 	return pid;
 }
 
+static void report_signal(unsigned int number, int signal)
+{
+	printf("# WRONG: seed %llu worker %u round %llu: signal %d\n",
+	       seed, number, tally[number].rounds, signal);
+}
+
 /* Looks after the workers; those that were killed for want of memory start again. */
 static int supervise(unsigned int count, time_t end)
 {
@@ -602,8 +609,7 @@ static int supervise(unsigned int count, time_t end)
 				running++;
 			} else if (!wanting && status) {
 				if (WIFSIGNALED(status))
-					printf("WRONG: seed %llu worker %u round %llu: signal %d\n",
-					       seed, i, tally[i].rounds, WTERMSIG(status));
+					report_signal(i, WTERMSIG(status));
 				if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
 					result = result ? result : 2;
 				else
@@ -611,7 +617,7 @@ static int supervise(unsigned int count, time_t end)
 			}
 		}
 	}
-	printf("killed %u\n", killed);
+	printf("# killed %u\n", killed);
 
 	return result;
 }
@@ -624,7 +630,7 @@ static void print_sum(const char *what, const char *name, size_t offset,
 
 	for (unsigned int i = 0; i < count; i++)
 		sum += *(const __u64 *)((const char *)(tally + i) + offset);
-	printf("%s %s %llu\n", what, name, sum);
+	printf("# %s.%s %llu\n", what, name, sum);
 }
 
 static void print_tally(unsigned int count)
@@ -672,7 +678,7 @@ int main(int argc, char **argv)
 		sum.refused += tally[i].refused;
 	}
 	print_tally(count);
-	printf("rounds %llu\nrefused %llu\npages_checked %llu\n",
+	printf("# rounds %llu\n# refused %llu\n# pages_checked %llu\n",
 	       sum.rounds, sum.refused, sum.pages_checked);
 
 	return result;

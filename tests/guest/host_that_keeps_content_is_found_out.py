@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""A host that does not provide zeros although the guest was told so is not relied upon.
+
+The guest is booted with virtio_balloon.reported_zero=1, and its memory is locked (in QEMU
+-overcommit mem-lock=on): the host cannot discard it, and says nothing.
+"""
+
+from lib.balloon import device
+from lib.counters import vmstat, wait_until
+from lib.ksft import check, main, test
+from lib.memory import fill
+from lib.module import kernel_log
+
+LINE = "reported pages keep their content"
+
+
+@test
+def nothing_is_taken_for_zero():
+    """The kernel says so, once, marks no page, and memory is zero for who gets it."""
+    device()
+    fill(200, "4k", "scribble")
+    check(wait_until(lambda: LINE in kernel_log(), 20), "the host was not found out")
+    for kind in ("4k", "thp"):
+        _, nonzero, _ = fill(200, kind, "scribble")
+        check(nonzero == 0, f"{nonzero} words of {kind} memory are not zero")
+    check(vmstat()["prezero_reported"] == 0, f"{vmstat()['prezero_reported']} pages taken for zero")
+    check(kernel_log().count(LINE) == 1, "it is said more than once")
+
+
+main()

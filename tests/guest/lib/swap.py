@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Swap to zram, and what of a process is there, for tests of what is swapped out."""
+
+import subprocess
+import time
+from pathlib import Path
+
+from .counters import vmstat
+from .ksft import Skip, check
+from .memory import MADV_NOHUGEPAGE, MADV_POPULATE_WRITE, PAGE_SIZE, address, anonymous
+
+# <asm-generic/mman-common.h>
+MADV_PAGEOUT = 21
+
+PAGEMAP_PRESENT, PAGEMAP_SWAPPED, PAGEMAP_SOFT_DIRTY = 1 << 63, 1 << 62, 1 << 55
+ZRAM = Path("/sys/block/zram0")
+
+
+class Swap:
+    """Swap on a device, in a `with` block; on zram unless another is named."""
+
+    def __init__(self, device="/dev/zram0", mebibytes=256):
+        self.device = device
+        if device == "/dev/zram0":
+            (ZRAM / "reset").write_text("1")
+            (ZRAM / "disksize").write_text(f"{mebibytes}M")
+        elif not Path(device).exists():
+            raise Skip(f"no {device}")
+        subprocess.run(["mkswap", "-q", device], check=True, stdout=subprocess.DEVNULL)
+
+    def on(self):
+        """Starts to swap."""
+        subprocess.run(["swapon", self.device], check=True)
+
+    def off(self):
+        """Swaps everything in."""
+        subprocess.run(["swapoff", self.device], check=True)
+
+    def __enter__(self):
+        self.on()
+        return self
+
+    def __exit__(self, *_):
+        self.off()
+
+
+def status_kib(name):
+    """Returns a field of /proc/self/status, in KiB."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise AssertionError(f"/proc/self/status has no {name}")
+
+
+def pagemap(memory):
+    """Returns the entry of each page of a mapping in /proc/self/pagemap."""
+    pages = len(memory) // PAGE_SIZE
+    with open("/proc/self/pagemap", "rb", buffering=0) as file:
+        file.seek(address(memory) // PAGE_SIZE * 8)
+        data = file.read(pages * 8)
+    return memoryview(data).cast("Q")
+
+
+def swapped(memory):
+    """Returns how many pages of a mapping are swapped out."""
+    return sum(bool(entry & PAGEMAP_SWAPPED) for entry in pagemap(memory))
+
+
+def written(mebibytes, advice=MADV_NOHUGEPAGE):
+    """Maps anonymous memory and has it present, every page its own and full of zeros."""
+    memory = anonymous(mebibytes)
+    memory.madvise(advice)
+    memory.madvise(MADV_POPULATE_WRITE)
+    return memory
+
+
+def page_out(memory, enough=1.0):
+    """Swaps a mapping out, or at least that share of it."""
+    pages = len(memory) // PAGE_SIZE
+    for _ in range(50):
+        memory.madvise(MADV_PAGEOUT)
+        if swapped(memory) >= enough * pages:
+            return
+        # Some may still be in another processor's batch for the LRU lists, which this empties.
+        Path("/proc/sys/vm/compact_memory").write_text("1")
+        time.sleep(0.02)
+    check(False, f"only {swapped(memory)} of {pages} pages were swapped out")
+
+
+class ZeroPages:
+    """How often the zero page was mapped for one that was swapped out, in a `with` block."""
+
+    def __enter__(self):
+        self.before = self.after = vmstat()
+        check("swpin_zero_page" in self.before, "/proc/vmstat has no swpin_zero_page")
+        return self
+
+    def __exit__(self, *_):
+        self.after = vmstat()
+
+    @property
+    def mapped(self):
+        """How often."""
+        return self.after["swpin_zero_page"] - self.before["swpin_zero_page"]

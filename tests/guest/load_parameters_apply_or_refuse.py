@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Load-time parameters do what the files do; a bad one keeps the module out."""
+
+from lib.counters import wait_until, zeroed
+from lib.ksft import check, main, test
+from lib.module import DEFAULTS, DIRECTORY, insmod, kernel_log, load, loaded, read, rmmod
+from lib.pages import MAX_PAGE_ORDER
+
+BAD = {
+    "enabled": ("2", "-1", "yes"),
+    "mini_order": (str(MAX_PAGE_ORDER + 1), "-1", "nine"),
+    "batch_size": (str((1 << 32) - 1), str(1 << 32), "-1"),
+    "delay_millisecs": (str((1 << 32) - 1), str(1 << 32), "soon"),
+    "max_zeroed": (str(1 << 64), "-1", "all"),
+}
+
+
+@test
+def good_parameters_show_in_the_files():
+    """All of them at once."""
+    wanted = {"enabled": 1, "mini_order": 9, "batch_size": 4096, "delay_millisecs": 77,
+              "max_zeroed": 1 << 33}
+    load(**wanted)
+    for name, value in wanted.items():
+        check(read(name) == f"{value}\n", f"{name} shows {read(name)!r}, not {value}")
+
+
+@test
+def missing_parameters_are_defaults():
+    """One given, the others as they are without any."""
+    load(mini_order=4)
+    for name, value in {**DEFAULTS, "mini_order": 4}.items():
+        check(read(name) == f"{value}\n", f"{name} shows {read(name)!r}, not {value}")
+
+
+@test
+def enabled_zeroes_without_a_write():
+    """insmod zero_page.ko enabled=1 is enough."""
+    before = zeroed()
+    load(enabled=1, delay_millisecs=0, batch_size=0)
+    check(wait_until(lambda: zeroed() > before, 20), "nothing was zeroed within 20 s")
+
+
+@test
+def bad_parameters_refuse_to_load():
+    """EINVAL, a line in the log that names the parameter, and nothing is left behind."""
+    rmmod()
+    for name, values in BAD.items():
+        for value in values:
+            lines = len(kernel_log().splitlines())
+            result = insmod(**{name: value})
+            check(not loaded(), f"loads with {name}={value}")
+            check(result == "EINVAL", f"insmod {name}={value}: {result}")
+            log = kernel_log().splitlines()[lines:]
+            check(any("zero_page" in line and name in line for line in log),
+                  f"no line about {name}={value} in the log: {log}")
+            check(not DIRECTORY.exists(), f"files are left after {name}={value}")
+
+
+main()

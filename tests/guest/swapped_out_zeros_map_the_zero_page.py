@@ -1,0 +1,358 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Reading zeros that were swapped out maps the zero page, where that is allowed."""
+
+import ctypes
+import fcntl
+import os
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+from lib.counters import TIMEOUT_SCALE, Counted, vmstat
+from lib.ksft import Skip, check, main, note, test
+from lib.memory import MADV_HUGEPAGE, PAGE_SIZE, address, check_zero
+from lib.process import Process, Setting
+from lib.states import start, zero_scribbled_memory
+from lib.swap import (MADV_PAGEOUT, PAGEMAP_SOFT_DIRTY, Swap, ZeroPages, page_out, pagemap,
+                      status_kib, swapped, written)
+
+MIB = 20
+PAGES = (MIB << 20) // PAGE_SIZE
+# <asm-generic/mman-common.h>
+MADV_POPULATE_READ, MADV_MERGEABLE = 22, 12
+# <linux/userfaultfd.h>, <asm/unistd_64.h>
+SYS_USERFAULTFD, UFFD_USER_MODE_ONLY = 323, 1
+UFFDIO_API, UFFDIO_REGISTER, UFFD_API = 0xc018aa3f, 0xc020aa00, 0xaa
+MODE_MISSING = 1
+KSM = Path("/sys/kernel/mm/ksm")
+SECONDS = 8
+
+
+def content(index):
+    """Returns the first byte that page `index` gets: every other page stays zero."""
+    return index % 251 + 1 if index % 2 else 0
+
+
+def half_filled(mebibytes=MIB):
+    """Maps memory in which every other page is not zero."""
+    memory = written(mebibytes)
+    for index in range(1, len(memory) // PAGE_SIZE, 2):
+        memory[index * PAGE_SIZE] = content(index)
+    return memory
+
+
+def check_content(memory, expected=content):
+    """Fails unless each page of a mapping begins with what is expected and is zero behind that."""
+    rest = bytes(PAGE_SIZE - 1)
+    for index in range(len(memory) // PAGE_SIZE):
+        page = memory[index * PAGE_SIZE:(index + 1) * PAGE_SIZE]
+        check(page[0] == expected(index) and page[1:] == rest, f"page {index} has other content")
+
+
+def write_each_page(memory):
+    """Writes to each page of a mapping that is zero and checks all of it."""
+    for index in range(len(memory) // PAGE_SIZE):
+        memory[index * PAGE_SIZE] = index % 255 + 1
+    check_content(memory, lambda index: index % 255 + 1)
+
+
+class Cgroup:
+    """A cgroup with a memory controller, in a `with` block."""
+
+    def __enter__(self):
+        root = Path("/sys/fs/cgroup")
+        if not (root / "cgroup.controllers").exists():
+            root = Path("/run/cgroup")
+            root.mkdir(exist_ok=True)
+            subprocess.run(["mount", "-t", "cgroup2", "none", root], check=False)
+        if "memory" not in (root / "cgroup.controllers").read_text().split():
+            raise Skip("no memory controller in cgroup v2")
+        (root / "cgroup.subtree_control").write_text("+memory")
+        self.path = root / "swapin"
+        self.path.mkdir(exist_ok=True)
+        return self
+
+    def __exit__(self, *_):
+        self.path.rmdir()
+
+    def enter(self):
+        """Moves this process there."""
+        (self.path / "cgroup.procs").write_text("0")
+
+    def swap(self):
+        """Returns how many bytes of swap are charged to it."""
+        return int((self.path / "memory.swap.current").read_text())
+
+    def empty_swap_cache(self):
+        """Has what was written to swap leave memory, too."""
+        for _ in range(50):
+            if vmstat()["nr_swapcached"] <= 128:
+                return
+            try:
+                (self.path / "memory.reclaim").write_text("1M swappiness=200")
+            except OSError:
+                # There was less than that.
+                time.sleep(0.05)
+        check(False, f"{vmstat()['nr_swapcached']} pages stay in the swap cache")
+
+
+@test
+def reading_zeros_takes_no_memory():
+    """20 MiB of zeros are read back in less than 1 MiB, and can be written to."""
+    memory = written(MIB)
+    with Swap():
+        page_out(memory)
+        before = status_kib("RssAnon")
+        with ZeroPages() as zero_pages:
+            for offset in range(0, len(memory), PAGE_SIZE):
+                check(memory[offset] == 0, f"offset {offset} is not zero")
+        grown = status_kib("RssAnon") - before
+        note(f"{MIB} MiB: {zero_pages.mapped} times the zero page, {grown} KiB more resident")
+        check(grown < 1024, f"reading {MIB} MiB of zeros took {grown} KiB")
+        check(zero_pages.mapped == PAGES, f"the zero page was mapped {zero_pages.mapped} times")
+        check(swapped(memory) == 0, f"{swapped(memory)} pages are still swapped out")
+        check(status_kib("VmSwap") < 1024, f"{status_kib('VmSwap')} KiB count as swapped out")
+        check_zero(memory)
+        write_each_page(memory)
+        grown = status_kib("RssAnon") - before
+        check(grown >= MIB * 1024, f"only {grown} KiB are resident after writing {MIB} MiB")
+        page_out(memory)
+        check_content(memory, lambda index: index % 255 + 1)
+
+
+@test
+def only_zeros_are_taken_for_zeros():
+    """With every other page filled, half of the pages are read from swap."""
+    memory = half_filled()
+    with Swap():
+        page_out(memory)
+        with ZeroPages() as zero_pages:
+            check_content(memory)
+        check(zero_pages.mapped == PAGES // 2,
+              f"the zero page was mapped {zero_pages.mapped} times")
+        # The zero page is not swapped out again.
+        page_out(memory, enough=0.5)
+        check_content(memory)
+        # What was zero is not any more, and the other way round.
+        for index in range(PAGES):
+            memory[index * PAGE_SIZE] = content(index + 1)
+        page_out(memory)
+        check_content(memory, lambda index: content(index + 1))
+
+
+@test
+def writing_first_gets_a_zeroed_page():
+    """A write to a page of zeros that was swapped out takes memory that was zeroed in advance."""
+    start()
+    memory = written(MIB)
+    with Swap():
+        page_out(memory)
+        zero_scribbled_memory()
+        page_out(memory)
+        with Counted() as counted:
+            write_each_page(memory)
+        note(counted)
+        check(counted["swpin_zero_page"] == PAGES, "zeros were read from swap")
+        check(counted["prezero_hit"] >= 0.8 * PAGES, f"only {counted['prezero_hit']} hits")
+
+
+@test
+def readahead_leaves_zeros_out():
+    """Beside pages that are read in order, from either kind of disk, no memory is taken for zeros.
+
+    On a rotational disk the neighbours on disk are read ahead, else those in memory.
+    """
+    def child(rotational):
+        group.enter()
+        memory = written(4)
+        pages = range(len(memory) // PAGE_SIZE)
+        filled = [index for index in pages if index % 8]
+        for index in filled:
+            memory[index * PAGE_SIZE] = 1
+        page_out(memory)
+        group.empty_swap_cache()
+        with Counted() as counted:
+            for index in filled:
+                check(memory[index * PAGE_SIZE] == 1, f"page {index} is wrong")
+        note(f"rotational {rotational}: {counted['swap_ra']} read ahead, "
+             f"{counted['swpin_zero']} zeros filled in")
+        check(counted["swap_ra"] >= len(filled) // 4, "there is no readahead to be tested")
+        # Some for what else the guest does.
+        check(counted["swpin_zero"] <= 16, f"{counted['swpin_zero']} zeros filled in")
+        check_content(memory, lambda index: int(index % 8 != 0))
+
+    for rotational in (0, 1):
+        swap = Swap("/dev/vda")
+        with (Setting("/sys/block/vda/queue/rotational", rotational), swap, Cgroup() as group):
+            Process(child, rotational).wait()
+
+
+@test
+def fork_shares_nothing_but_zeros():
+    """Parent and child read and write their own memory, whoever comes first."""
+    memory = half_filled()
+
+    def child():
+        for index in range(0, PAGES, 4):
+            memory[index * PAGE_SIZE] = 99
+        check_content(memory, lambda index: content(index) if index % 4 else 99)
+
+    with Swap():
+        page_out(memory)
+        process = Process(child)
+        check_content(memory)
+        process.wait()
+        check_content(memory)
+        page_out(memory, enough=0.5)
+        check_content(memory)
+
+
+@test
+def ksm_keeps_its_accounts():
+    """Zero pages that KSM has mapped are told from those that were mapped for swapped out ones."""
+    if not KSM.exists():
+        raise Skip("no KSM")
+
+    def scan():
+        scans = int((KSM / "full_scans").read_text())
+        while int((KSM / "full_scans").read_text()) < scans + 3:
+            time.sleep(0.05)
+        return int((KSM / "ksm_zero_pages").read_text())
+
+    with (Setting(KSM / "use_zero_pages", 1), Setting(KSM / "pages_to_scan", 100000),
+          Setting(KSM / "sleep_millisecs", 5), Swap()):
+        (KSM / "run").write_text("1")
+        # Few enough for all that are filled to differ: else they would be merged.
+        memory, other = half_filled(1), half_filled(1)
+        memory.madvise(MADV_MERGEABLE)
+        merged = scan()
+        check(merged == len(memory) // PAGE_SIZE // 2, f"KSM has merged {merged} pages")
+        check_content(memory)
+        page_out(memory, enough=0.5)
+        page_out(other)
+        other.madvise(MADV_MERGEABLE)
+        with ZeroPages() as zero_pages:
+            check_content(memory)
+            check_content(other)
+        check(zero_pages.mapped == merged, f"the zero page was mapped {zero_pages.mapped} times")
+        check(scan() == merged, f"KSM counts {scan()} zero pages instead of {merged}")
+        write_each_page(other)
+        other.close()
+        check(scan() == merged, f"KSM counts {scan()} zero pages instead of {merged}")
+        (KSM / "run").write_text("2")
+        left = int((KSM / "ksm_zero_pages").read_text())
+        check(left == 0, f"KSM counts {left} zero pages when there should be none")
+        check_content(memory)
+        (KSM / "run").write_text("0")
+
+
+@test
+def userfaultfd_gets_pages_of_its_own():
+    """In a range that userfaultfd watches nothing is mapped but what was swapped out."""
+    memory = half_filled(4)
+    fd = ctypes.CDLL(None, use_errno=True).syscall(SYS_USERFAULTFD, os.O_CLOEXEC | UFFD_USER_MODE_ONLY)
+    if fd < 0:
+        raise Skip("no userfaultfd")
+    fcntl.ioctl(fd, UFFDIO_API, struct.pack("QQQ", UFFD_API, 0, 0))
+    fcntl.ioctl(fd, UFFDIO_REGISTER,
+                struct.pack("QQQQ", address(memory), len(memory), MODE_MISSING, 0))
+    with Swap():
+        page_out(memory)
+        with ZeroPages() as zero_pages:
+            check_content(memory)
+        check(zero_pages.mapped == 0, f"the zero page was mapped {zero_pages.mapped} times")
+        # In the swap cache now, with slots that say zero: they are not to be believed any more.
+        for index in range(len(memory) // PAGE_SIZE):
+            memory[index * PAGE_SIZE] = content(index + 1)
+        os.close(fd)
+        page_out(memory)
+        check_content(memory, lambda index: content(index + 1))
+
+
+@test
+def huge_pages_come_back():
+    """Huge pages that were swapped out whole come back right, and can be written to."""
+    with Setting("/sys/kernel/mm/transparent_hugepage/enabled", "always"), Swap():
+        memory = written(8, MADV_HUGEPAGE)
+        memory[5 << 20] = 1
+        with Counted() as counted:
+            page_out(memory)
+        note(f"{counted['thp_swpout']} huge pages swapped out")
+        with ZeroPages() as zero_pages:
+            check(memory[5 << 20] == 1, "what was written is lost")
+            memory[5 << 20] = 0
+            check_zero(memory)
+        note(f"the zero page was mapped {zero_pages.mapped} times")
+        write_each_page(memory)
+
+
+@test
+def soft_dirty_is_kept():
+    """A page that was written to is still known to have been after it was read from swap."""
+    memory = written(2)
+    Path("/proc/self/clear_refs").write_text("4")
+    memory[0] = 1
+    if not pagemap(memory)[0] & PAGEMAP_SOFT_DIRTY:
+        raise Skip("no soft-dirty tracking")
+    memory[0] = 0
+    with Swap():
+        page_out(memory)
+        check_zero(memory)
+        check(swapped(memory) == 0, "something is still swapped out")
+        dirty = [bool(entry & PAGEMAP_SOFT_DIRTY) for entry in pagemap(memory)]
+        check(dirty[0], "the page that was written to is clean")
+        check(not any(dirty[1:]), f"{sum(dirty[1:])} other pages are dirty")
+
+
+@test
+def cgroups_get_their_swap_back():
+    """Zeros that were read count as swap of the cgroup no longer."""
+    def child():
+        group.enter()
+        memory = written(MIB)
+        page_out(memory)
+        check(group.swap() >= MIB << 20, f"only {group.swap()} bytes of swap are charged")
+        check_zero(memory)
+        check(group.swap() < 1 << 20, f"{group.swap()} bytes of swap are still charged")
+
+    with Swap(), Cgroup() as group:
+        Process(child).wait()
+
+
+@test
+def swapoff_may_race_with_readers():
+    """Swap goes and comes while processes read, write and swap out; nobody sees other content."""
+    swap = Swap()
+    end = time.monotonic() + SECONDS * TIMEOUT_SCALE
+
+    def reader(number):
+        memory = half_filled(4)
+        turn = 0
+        while time.monotonic() < end:
+            memory.madvise(MADV_PAGEOUT)
+            if number % 2:
+                memory.madvise(MADV_POPULATE_READ)
+            check_content(memory)
+            index = turn * 7 % (len(memory) // PAGE_SIZE)
+            memory[index * PAGE_SIZE] = 7
+            memory[index * PAGE_SIZE] = content(index)
+            turn += 1
+
+    before = vmstat()["swpin_zero_page"]
+    readers = [Process(reader, number) for number in range(4)]
+    turns = 0
+    while time.monotonic() < end:
+        swap.on()
+        time.sleep(0.2)
+        swap.off()
+        turns += 1
+    for process in readers:
+        process.wait()
+    note(f"swapoff {turns} times, the zero page mapped {vmstat()['swpin_zero_page'] - before} times")
+    check(turns >= 2, f"swapoff came only {turns} times")
+    check(vmstat()["swpin_zero_page"] > before, "no zeros were read")
+
+
+main()

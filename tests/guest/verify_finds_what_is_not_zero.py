@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""With prezero.verify nobody gets memory that is said to be zero and is not, and the log says so.
+
+Writes through /dev/mem to free pages that are zeroed, as a device does that has not heard that
+its buffer was freed. Spoils free memory for good: to be run last in its guest.
+"""
+
+import random
+from pathlib import Path
+
+from lib.counters import Counted, free_mib, settle, vmstat, wait_until
+from lib.ksft import check, main, note, test
+from lib.memory import PAGE_SIZE, fill
+from lib.module import kernel_log, load, tune
+from lib.pages import free_zeroed_frames, physical_page
+from lib.states import VERIFY, start
+
+REPORT = "memory said to be zero is not"
+PAGES = 200
+TAINT_BAD_PAGE = 1 << 5
+
+
+def spoil(count):
+    """Writes a byte into `count` free zeroed pages."""
+    for frame in free_zeroed_frames(count):
+        with physical_page(frame) as page:
+            page[random.randrange(PAGE_SIZE)] = 0xa5
+
+
+def zeroed_memory():
+    """Has all free memory zeroed, and nothing zeroed from then on."""
+    start(delay_millisecs=20)
+    settle()
+    tune(enabled=0)
+
+
+def use_all(kind):
+    """Fills most of the free memory; returns how many words of it were not zero."""
+    return fill(free_mib() * 9 // 10, kind)[1]
+
+
+def reports():
+    """Returns how often the log says that memory is not zero."""
+    return kernel_log().count(REPORT)
+
+
+@test
+def nothing_is_found_where_nothing_is():
+    """Small pages and huge pages that are zero are looked at, and that is all."""
+    for kind in ("4k", "thp"):
+        zeroed_memory()
+        VERIFY.write_text("1")
+        with Counted() as counted:
+            check(use_all(kind) == 0, "memory is not zero")
+        note(f"{kind}: {counted['prezero_verified']} pages looked at")
+        check(counted["prezero_verified"] > 50000, "hardly any page was looked at")
+        check(counted["prezero_not_zero"] == 0, "found what is not there")
+    check(reports() == 0, "the log says so")
+
+
+@test
+def it_can_be_asked_for_on_loading():
+    """insmod zero_page.ko verify=1 does what the file does, and unloading does not end it."""
+    VERIFY.write_text("0")
+    load(verify=0)
+    check(VERIFY.read_text() == "N\n", "verify=0 has turned it on")
+    load(verify=1)
+    check(VERIFY.read_text() == "Y\n", "verify=1 has not turned it on")
+    load()
+    check(VERIFY.read_text() == "Y\n", "unloading has turned it off")
+
+
+@test
+def without_it_the_data_would_leak():
+    """This is the disaster that the next tests expect to be prevented."""
+    VERIFY.write_text("0")
+    # Meanwhile the last look at free memory comes to its end.
+    zeroed_memory()
+    # Few, and huge pages: page tables and other processes are not to get them.
+    count = PAGES // 4
+    with Counted() as counted:
+        spoil(count)
+        nonzero = use_all("thp")
+    note(f"{nonzero} words of {count} pages are not zero")
+    check(nonzero >= count * 0.7, "they did not come with content")
+    check(reports() == 0 and counted["prezero_verified"] == 0, "looked at although not to be")
+
+
+@test
+def with_it_it_is_reported_and_cleared():
+    """Small pages and huge pages; the log has but the first."""
+    VERIFY.write_text("1")
+    for kind in ("4k", "thp"):
+        zeroed_memory()
+        with Counted() as counted:
+            spoil(PAGES)
+            nonzero = use_all(kind)
+        found = counted["prezero_not_zero"]
+        note(f"{kind}: {found} of {PAGES} pages found")
+        check(nonzero == 0, f"{nonzero} words of {kind} memory are not zero")
+        check(found >= PAGES * 0.7, f"{found} pages of {PAGES} were found")
+    check(reports() == 1, f"the log says so {reports()} times")
+    check("page as it was: flags" in kernel_log(), "the page is not described")
+    taint = int(Path("/proc/sys/kernel/tainted").read_text())
+    check(taint & TAINT_BAD_PAGE, f"the kernel is not tainted: {taint:#x}")
+
+
+@test
+def free_memory_is_looked_at_as_well():
+    """Some pages are, all the time, with nobody using them; they are not zeroed pages any more."""
+    VERIFY.write_text("1")
+    zeroed_memory()
+    before = vmstat()["prezero_not_zero"]
+    spoil(20 * PAGES)
+    # One for each block, which is not said to be zero any more.
+    wait_until(lambda: vmstat()["prezero_not_zero"] - before > PAGES // 2, 60)
+    found = vmstat()["prezero_not_zero"] - before
+    note(f"{found} found")
+    check(found > PAGES // 4, "too few")
+
+
+main()

@@ -7,7 +7,7 @@ Each is a function of the kernel, the parser of KTAP and the file for its log, a
 import subprocess
 from collections import Counter
 
-from host import balloon_inflation, hibernation, host_memory, kexec, qemu_crash
+from host import balloon_inflation, gdb, hibernation, host_memory, kexec, qemu_crash
 from plan import guests, planned_files
 from vmtest import invoke
 from vmtest.console import read_lines
@@ -31,7 +31,8 @@ def steps(kernel):
         return [*in_guests, *last]
     return [("static checks", static_checks), ("test plan", no_file_is_forgotten), *in_guests,
             ("host: memory provided for a guest", host_memory.results),
-            ("host: QEMU crashing", qemu_crash.results), *last]
+            ("host: QEMU crashing", qemu_crash.results),
+            ("host: gdb", gdb.results), *last]
 
 
 def static_checks(_kernel, parser, log):

@@ -23,6 +23,7 @@ examples:
   scripts/vm -- uname -r
   scripts/vm --kernel stock --mem 1G -- sh -c 'grep Huge /proc/meminfo'
   scripts/vm --module-args 'enabled=1 mini_order=9' -- grep zero /proc/vmstat
+  scripts/vm --kernel debug --gdb-wait --shell
 """
 
 
@@ -64,8 +65,8 @@ def _parser(description: str, **settings: str) -> argparse.ArgumentParser:
                         help="directory that is writable in the guest, at the same path")
     parser.add_argument("--allow", action="append", default=[], metavar="REGEX",
                         help="complaints of the guest's kernel that do not fail the run")
-    parser.add_argument("--timeout", type=float, default=600, metavar="S",
-                        help="seconds after which the guest is ended (600)")
+    parser.add_argument("--timeout", type=float, metavar="S",
+                        help="seconds after which the guest is ended (600; with gdb none)")
     return parser
 
 
@@ -105,7 +106,14 @@ def parse_vm(description: str) -> QemuOptions:
                         help="show the console and QEMU's command line on stderr")
     parser.add_argument("--shell", action="store_true",
                         help="an interactive shell instead of COMMAND")
+    parser.add_argument("--gdb", action="store_true",
+                        help="let gdb attach to the kernel, and say how")
+    parser.add_argument("--gdb-wait", action="store_true",
+                        help="the same, and boot only when gdb continues the guest")
     args = _parse(parser)
+    args.gdb |= args.gdb_wait
+    if args.timeout is None and not args.gdb:
+        args.timeout = QemuOptions.timeout
     if bool(args.command) == args.shell:
         parser.error("either -- COMMAND or --shell is needed")
     if args.nodes < 1 or args.cpus % args.nodes:
@@ -126,6 +134,8 @@ def parse_uml(description: str) -> UmlOptions:
                         help="module to load first; may be given more than once")
     args = _parse(parser)
     args.kernel = f"uml-{args.kernel}"
+    if args.timeout is None:
+        args.timeout = UmlOptions.timeout
     if not args.command:
         parser.error("-- COMMAND is needed")
     return UmlOptions(**vars(args))

@@ -15,7 +15,8 @@ class Options:
     mem: str = "2G"
     share: list[str] = field(default_factory=list)
     allow: list[str] = field(default_factory=list)
-    timeout: float = 600
+    # None: as long as it takes
+    timeout: float | None = 600
 
 
 @dataclass
@@ -32,6 +33,9 @@ class QemuOptions(Options):
     qemu: list[str] = field(default_factory=list)
     verbose: bool = False
     shell: bool = False
+    gdb: bool = False
+    # Whether the guest starts only when gdb says so
+    gdb_wait: bool = False
 
 
 @dataclass

@@ -13,7 +13,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from . import init, process, qemu
+from . import gdb, init, process, qemu
 from .console import quote, read_lines
 from .failure import EXIT_GUEST, Failure
 from .guest import Guest, say
@@ -34,6 +34,7 @@ class VirtmeGuest(Guest):
         super().__init__(options)
         self.kvm = kvm
         self.qemu_log = self.run_dir / "qemu.log"
+        self.gdb_socket = self.run_dir / "gdb"
 
     def module(self) -> Path | None:
         """The zero_page.ko that is loaded first, if any."""
@@ -85,6 +86,8 @@ class VirtmeGuest(Guest):
     def kernel_arguments(self) -> list[str]:
         """The kernel's command line; its warnings must reach the log."""
         arguments = ["loglevel=7", ROOT_FLAGS, *self.kernel.command_line()]
+        if self.options.gdb:
+            arguments += gdb.KERNEL_ARGUMENTS
         for more in self.options.append:
             arguments += shlex.split(more)
         return arguments
@@ -97,6 +100,8 @@ class VirtmeGuest(Guest):
             extras += qemu.nodes(options.nodes, options.cpus, options.mem)
         if options.icount:
             extras += ["-icount", "shift=0,sleep=off"]
+        if options.gdb:
+            extras += gdb.qemu_arguments(self.gdb_socket, options.gdb_wait)
         if not options.shell:
             extras += ["-set", f"chardev.console.path={self.console}",
                        "-device", "virtio-serial-pci,id=vm"]
@@ -126,10 +131,14 @@ class VirtmeGuest(Guest):
             return arguments
 
         self.console.touch()
+        if self.options.gdb:
+            say(gdb.advice(self.gdb_socket, self.kernel.tree()))
         return process.run(command, self.qemu_log, self.options.timeout,
                            shown=self.console if self.options.verbose else None)
 
     def shell(self) -> int:
         """Gives the terminal to the guest; what the kernel says still goes to the log."""
+        if self.options.gdb:
+            say(gdb.advice(self.gdb_socket, self.kernel.tree()))
         with open(self.console, "wb") as log:
             return subprocess.run(self.qemu_command(), stderr=log, check=False).returncode

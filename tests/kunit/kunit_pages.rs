@@ -12,6 +12,18 @@ use kernel::{
     types::NotThreadSafe, //
 };
 
+// From kunit_helpers.c
+#[allow(
+    improper_ctypes,
+    reason = "depends on the configuration, as for all of the bindings"
+)]
+extern "C" {
+    fn zero_page_kunit_page(pfn: c_ulong) -> *mut bindings::page;
+    fn zero_page_kunit_pfn(page: *const bindings::page) -> c_ulong;
+    fn zero_page_kunit_is_buddy(page: *const bindings::page) -> bool;
+    fn zero_page_kunit_is_flagged(page: *const bindings::page) -> bool;
+}
+
 /// Content of pages that are not zero.
 const PATTERN: u8 = 0xa5;
 
@@ -65,7 +77,7 @@ impl Block {
     /// Returns where the block is.
     pub(crate) fn frames(&self) -> Frames {
         // SAFETY: By the type invariants `page` is a valid page.
-        let first = unsafe { bindings::page_to_pfn(self.page.as_ptr()) };
+        let first = unsafe { zero_page_kunit_pfn(self.page.as_ptr()) };
 
         // INVARIANT: These page frames are memory, as `page` has been allocated.
         Frames {
@@ -142,7 +154,7 @@ impl Frames {
     pub(crate) fn is_head_of_free_block(self) -> bool {
         // SAFETY: By the type invariants `first` is memory, hence has a `struct page`. The test
         // is an atomic read.
-        unsafe { bindings::PageBuddy(bindings::pfn_to_page(self.first)) != 0 }
+        unsafe { zero_page_kunit_is_buddy(zero_page_kunit_page(self.first)) }
     }
 
     /// Returns how many of the pages, which are allocated, have a flag that only free ones have.
@@ -175,7 +187,7 @@ impl Frames {
         // SAFETY: By the type invariants these page frames are memory, hence have a `struct page`.
         (self.first..)
             .take(self.len())
-            .map(|frame| unsafe { bindings::pfn_to_page(frame) })
+            .map(|frame| unsafe { zero_page_kunit_page(frame) })
     }
 }
 
@@ -189,7 +201,7 @@ fn is_marked(page: *mut bindings::page) -> bool {
 /// may have.
 fn is_flagged(page: *mut bindings::page) -> bool {
     // SAFETY: `page` is a valid `struct page`. The tests are atomic reads.
-    unsafe { bindings::PageZero(page) != 0 || bindings::PageExtent(page) != 0 }
+    unsafe { zero_page_kunit_is_flagged(page) }
 }
 
 /// Returns whether every byte of `page`, which must be one of [`Frames::pages`], is zero.

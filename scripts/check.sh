@@ -56,7 +56,7 @@ check_misuse_does_not_compile() {
 # what the kernel's page flag functions are named in; IGNORE has more types.
 checkpatch() {
 	(cd "$scratch" && "$source/scripts/checkpatch.pl" --root="$source" --strict --codespell \
-		--show-types --ignore "CAMELCASE${IGNORE:+,$IGNORE}" --quiet "$@")
+		--show-types --ignore "CAMELCASE,UNKNOWN_COMMIT_ID${IGNORE:+,$IGNORE}" --quiet "$@")
 }
 
 # From stdin: of a file that is in git, checkpatch believes it to be a source.
@@ -83,8 +83,7 @@ check_checkpatch_sources() {
 # after those before it, exactly where it says.
 check_patches_apply_without_fuzz() {
 	local patch file failed=0
-	diff <(series | sort) <(project_files "$patches/*.patch" | xargs -d '\n' -n 1 basename |
-		grep -v '^0000-' | sort) || return
+	diff <(series | sort) <(project_files "$patches/*.patch" | sed "s|^$patches/||" | sort) || return
 	mkdir "$scratch/tree"
 	while read -r file; do
 		[ ! -f "$stock/$file" ] || (cd "$stock" && cp --parents "$file" "$scratch/tree")

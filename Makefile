@@ -17,7 +17,7 @@ kbuild = $(MAKE) --no-print-directory M="$(CURDIR)"
 # patched one in the cache.  Its toolchain is the one that builds our kernels.
 define for_kdir
 @. scripts/toolchain.sh && require_llvm && \
-	kdir=$${KDIR:-$$(scripts/build-kernel.sh --path patched)} && \
+	kdir=$${KDIR:-$$(scripts/kernel/build.sh --path patched)} && \
 	require_built "$$kdir" && \
 	$(kbuild) -C "$$kdir" MO="$(build)/module" $(1)
 endef
@@ -44,7 +44,7 @@ modules-uml-%: settings = ARCH=um KRUSTFLAGS='-Crelocation-model=static -Ccode-m
 .PHONY: $(of_guests:%=modules-%)
 $(of_guests:%=modules-%): modules-%:
 	@. scripts/toolchain.sh && require_llvm && \
-	tree=$$(scripts/build-kernel.sh --path $*) && \
+	tree=$$(scripts/kernel/build.sh --path $*) && \
 	env -u MAKEFLAGS $(settings) $(kbuild) -s -C "$$tree" MO="$(build)/modules/$*" W=1 \
 		ZERO_PAGE_MODULES="$(wanted)" modules
 
@@ -58,8 +58,19 @@ setup:
 
 .PHONY: kernels
 kernels: setup
-	@scripts/build-kernel.sh stock
-	@scripts/build-kernel.sh patched
+	@scripts/kernel/build.sh patched
+	@scripts/kernel/build.sh stock
+
+# The series, as a git tree to edit it in, and back
+.PHONY: tree patches topic
+tree: setup
+	@scripts/kernel/tree import
+
+patches: setup
+	@scripts/kernel/tree export
+
+topic: tree
+	@scripts/kernel/tree topic "$(TOPIC)"
 
 .PHONY: run
 run: kernels
@@ -67,7 +78,7 @@ run: kernels
 
 .PHONY: shell
 shell: setup
-	@scripts/build-kernel.sh $(KERNEL)
+	@scripts/kernel/build.sh $(KERNEL)
 	@$(MAKE) --no-print-directory modules-$(KERNEL)
 	@scripts/vm --kernel $(KERNEL) --shell
 
@@ -78,7 +89,7 @@ test: kernels
 # All that runs in a guest, on kernels that complain of everything
 .PHONY: test-debug test-kcsan
 test-debug test-kcsan: test-%: kernels
-	@scripts/build-kernel.sh $*
+	@scripts/kernel/build.sh $*
 	@tests/run --kernel $*
 
 .PHONY: torture
@@ -107,7 +118,7 @@ fmt: setup
 clippy:
 	@rm -rf $(build)/clippy
 	@. scripts/toolchain.sh && require_llvm && \
-	tree=$$(scripts/build-kernel.sh --path patched) && \
+	tree=$$(scripts/kernel/build.sh --path patched) && \
 	$(kbuild) -C "$$tree" MO="$(build)/clippy" CLIPPY=1 \
 		ZERO_PAGE_MODULES="zero_page zero_page_kunit" modules
 
@@ -133,6 +144,10 @@ help:
 	@echo '  bench            measure what it costs and brings, in QEMU and user-mode Linux'
 	@echo '  shell            a shell in the guest, with the module loaded; KERNEL=debug for'
 	@echo '                   the kernel that complains of everything, or another'
+	@echo 'The series:'
+	@echo '  tree             make a git tree of the kernel with the series, or update it'
+	@echo '  patches          write what was committed there back to patches/'
+	@echo '  topic            write the mails of TOPIC=02-swapin, say, for git send-email'
 	@echo 'The module:'
 	@echo '  all              build it for KDIR=<tree> (default: our patched kernel)'
 	@echo '  install          install it for that kernel, as modules_install does'
@@ -146,4 +161,5 @@ help:
 	@echo '  fmt, clippy      format the Rust code; lint it'
 	@echo 'Variables:'
 	@echo '  KERNEL_SRC=      tree or tarball of Linux 7.3.y to use'
+	@echo '  KERNEL_TREE=     where the git tree of the kernel is (linux/ in the cache)'
 	@echo '  ZERO_PAGE_CACHE= where all that is built is kept (~/.cache/zero_page)'

@@ -7,14 +7,16 @@
 set -u -o pipefail
 # shellcheck source=scripts/toolchain.sh
 . "$(dirname "$0")/toolchain.sh"
+# shellcheck source=scripts/lib/tree.sh
+. "$(dirname "$0")/lib/tree.sh"
+# shellcheck source=scripts/lib/checkpatch.sh
+. "$(dirname "$0")/lib/checkpatch.sh"
 cd "$root" || exit
 
-patched=$(scripts/build-kernel.sh --path patched) || exit
-stock=$(scripts/build-kernel.sh --path stock) || exit
-# Its sources; built out of tree, the directory of the objects has a link to them.
-source=$patched
-[ ! -e "$patched/source" ] || source=$patched/source
-patches=patches/linux-7.3
+patched=$(scripts/kernel/build.sh --path patched) || exit
+stock=$(scripts/kernel/build.sh --path stock) || exit
+# kbuild's link from the objects to the source
+source=$patched/source
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -24,11 +26,6 @@ project_files() {
 		while read -r file; do
 			[ ! -f "$file" ] || printf '%s\n' "$file"
 		done
-}
-
-# The patches in the order they apply in.
-series() {
-	sed -E 's/(^|[[:space:]])#.*//; s/[[:space:]]+-p1$//; /^[[:space:]]*$/d' "$patches/series"
 }
 
 # Shell scripts, whatever their names end in.
@@ -52,46 +49,24 @@ check_misuse_does_not_compile() {
 	tests/misuse "$patched"
 }
 
-# Runs the kernel's checkpatch, which leaves a file where it runs. Camel case is
-# what the kernel's page flag functions are named in; IGNORE has more types.
-checkpatch() {
-	(cd "$scratch" && "$source/scripts/checkpatch.pl" --root="$source" --strict --codespell \
-		--show-types --ignore "CAMELCASE,UNKNOWN_COMMIT_ID${IGNORE:+,$IGNORE}" --quiet "$@")
-}
-
-# From stdin: of a file that is in git, checkpatch believes it to be a source.
-# Whoever sends a patch signs it, not this repository.
 check_checkpatch_patches() {
 	local patch failed=0
 	while read -r patch; do
-		local IGNORE=
-		# Trace events have a layout of their own.
-		! grep -q '^+++ b/include/trace/events/' "$patches/$patch" ||
-			IGNORE=PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE
-		checkpatch --no-signoff - <"$patches/$patch" || { echo "in $patch"; failed=1; }
-	done < <(series)
+		checkpatch_patch "$source" "$patches/$patch" || { echo "in $patch"; failed=1; }
+	done < <(series_patches)
 	return "$failed"
 }
 
 check_checkpatch_sources() {
 	local files
 	mapfile -t files < <(project_files '*.rs' '*.c')
-	checkpatch --no-tree -f "${files[@]/#/"$root/"}"
+	checkpatch "$source" --no-tree -f "${files[@]/#/"$root/"}"
 }
 
-# The series names every patch there is, and each applies to a stock kernel,
-# after those before it, exactly where it says.
-check_patches_apply_without_fuzz() {
-	local patch file failed=0
-	diff <(series | sort) <(project_files "$patches/*.patch" | sed "s|^$patches/||" | sort) || return
-	mkdir "$scratch/tree"
-	while read -r file; do
-		[ ! -f "$stock/$file" ] || (cd "$stock" && cp --parents "$file" "$scratch/tree")
-	done < <(series | sed "s|^|$patches/|" | xargs -d '\n' sed -n 's|^+++ b/\([^[:space:]]*\).*|\1|p' | sort -u)
-	while read -r patch; do
-		patch -d "$scratch/tree" -p1 --fuzz=0 --force <"$patches/$patch" || failed=1
-	done < <(series)
-	return "$failed"
+# The kernels were built from a tree that has just this series, each patch applied
+# exactly where it says, and `make patches` would change nothing.
+check_series_is_what_the_tree_has() {
+	scripts/kernel/tree check
 }
 
 check_abi_documentation() {
@@ -165,7 +140,7 @@ run() {
 	echo "$result $1 $2"
 }
 
-checks=(rustfmt clippy misuse_does_not_compile checkpatch_patches checkpatch_sources patches_apply_without_fuzz
+checks=(rustfmt clippy misuse_does_not_compile checkpatch_patches checkpatch_sources series_is_what_the_tree_has
 	abi_documentation spdx_lines unsafe_only_in_abstractions
 	unpatched_kernel_is_refused_in_one_line spelling shellcheck)
 failed=0

@@ -40,11 +40,11 @@ require_llvm() {
 	[ -n "${LLVM-}" ] || die "no clang and lld of version 19 to 22 in /usr/bin: run scripts/setup.sh"
 }
 
-# require_rust TREE: the kernel's own check decides whether TREE can be built
-# with Rust, and says why not.
+# require_rust SOURCE OBJECTS: the kernel's own check decides whether SOURCE can be
+# built with Rust, and says why not.
 require_rust() {
 	local words
-	words=$(make -C "$1" rustavailable 2>&1 </dev/null) && return
+	words=$(make -C "$1" O="$2" rustavailable 2>&1 </dev/null) && return
 	printf '%s\n' "$words" | sed 's/^/  | /' >&2
 	die "the kernel finds no usable Rust toolchain ('make rustavailable', above): run scripts/setup.sh"
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 from .failure import Failure
 from .paths import BUILD, TOP
 
-BUILD_KERNEL = TOP / "scripts/build-kernel.sh"
+BUILD_KERNEL = TOP / "scripts/kernel/build.sh"
 
 # What every kernel gets.  oops: end at the first one.  tsc: the watchdog of clocks waits for
 # another processor with interrupts off.  Until stop_machine() has made the TSC the clock, time is
@@ -38,7 +38,7 @@ class Kernel:
 
     @property
     def ours(self) -> bool:
-        """Whether scripts/build-kernel.sh makes it."""
+        """Whether scripts/kernel/build.sh makes it."""
         return self.name in KERNELS
 
     def tree(self) -> Path:

@@ -13,9 +13,9 @@
 # --cached downloads nothing.
 set -eu -o pipefail
 # shellcheck source=scripts/lib/common.sh
-. "$(dirname "$0")/lib/common.sh"
+. "$(dirname "$0")/../lib/common.sh"
 # shellcheck source=scripts/lib/apt.sh
-. "$(dirname "$0")/lib/apt.sh"
+. "$(dirname "$0")/../lib/apt.sh"
 
 series=7.3
 kernel_version=${KERNEL_VERSION:-7.3.4}
@@ -153,6 +153,6 @@ if [ -n "${KERNEL_SRC-}" ]; then
 elif [ "${1-}" = --refresh ]; then
 	fetch
 elif ! recorded; then
-	[ "${1-}" != --cached ] || die "no kernel is built yet: run 'make kernels'"
+	[ "${1-}" != --cached ] || die "no kernel was fetched yet: run make tree"
 	fetch
 fi

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Sourced after common.sh by whatever deals with the series: where it is.
+
+# shellcheck disable=SC2034,SC2154 # root is in common.sh, these are for the scripts
+patches=$root/patches/linux-7.3
+# The git tree that has the series, see scripts/kernel/tree, and that of the
+# stock kernel.
+tree=$(realpath -m -- "${KERNEL_TREE:-"$cache/linux"}")
+stock=$tree-stock
+
+# series_patches: the patches in the order they apply in, relative to $patches.
+series_patches() {
+	sed -E 's/(^|[[:space:]]+)#.*//; s/[[:space:]]+-p1$//; /^[[:space:]]*$/d' "$patches/series"
+}

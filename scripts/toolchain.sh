@@ -25,7 +25,9 @@ done
 unset version
 
 export PATH=$cache/tools/bindgen/bin:/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin
-export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=2G
+# Depend mode: what a miss costs besides compiling is a seventh of it otherwise.
+# The preprocessed source, which is not looked at then, hardly ever helped.
+export CCACHE_DIR=$cache/ccache CCACHE_MAXSIZE=2G CCACHE_DEPEND=1
 
 # toolchain_versions: one line per tool; a change of any means another kernel.
 toolchain_versions() {

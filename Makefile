@@ -62,7 +62,7 @@ kernels: setup
 	@scripts/kernel/build.sh stock
 
 # The series, as a git tree to edit it in, and back
-.PHONY: tree patches topic
+.PHONY: tree patches each-patch topic
 tree: setup
 	@scripts/kernel/tree import
 
@@ -71,6 +71,9 @@ patches: setup
 
 topic: tree
 	@scripts/kernel/tree topic "$(TOPIC)"
+
+each-patch: setup
+	@scripts/kernel/each-patch $(TOPIC)
 
 .PHONY: run
 run: kernels
@@ -148,6 +151,7 @@ help:
 	@echo '  tree             make a git tree of the kernel with the series, or update it'
 	@echo '  patches          write what was committed there back to patches/'
 	@echo '  topic            write the mails of TOPIC=02-swapin, say, for git send-email'
+	@echo '  each-patch       compile, check and boot it patch by patch (hours); TOPIC=04 for one'
 	@echo 'The module:'
 	@echo '  all              build it for KDIR=<tree> (default: our patched kernel)'
 	@echo '  install          install it for that kernel, as modules_install does'

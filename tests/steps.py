@@ -7,7 +7,7 @@ Each is a function of the kernel, the parser of KTAP and the file for its log, a
 import subprocess
 from collections import Counter
 
-from host import balloon_inflation, gdb, hibernation, host_memory, kexec, qemu_crash
+from host import balloon_inflation, gdb, hibernation, host_memory, kernel_tree, kexec, qemu_crash
 from plan import guests, planned_files
 from vmtest import invoke
 from vmtest.console import read_lines
@@ -29,7 +29,8 @@ def steps(kernel):
             ("torture, for a minute", short_torture)]
     if kernel.name != "patched":
         return [*in_guests, *last]
-    return [("static checks", static_checks), ("test plan", no_file_is_forgotten), *in_guests,
+    return [("static checks", static_checks), ("test plan", no_file_is_forgotten),
+            ("host: the kernel tree", kernel_tree.results), *in_guests,
             ("host: memory provided for a guest", host_memory.results),
             ("host: QEMU crashing", qemu_crash.results),
             ("host: gdb", gdb.results), *last]

@@ -2,10 +2,10 @@
 
 //! Safe interfaces to C kernel code that the `kernel` crate does not cover yet.
 //!
-//! All `unsafe` of the module is below here. Each part is written so that it can move into the
+//! All `unsafe` code of the module is in here. Each part is written so that it can move into the
 //! `kernel` crate as it is.
 
-// The paths are spelt out because tests/kunit/zero_page_kunit.rs includes this file as well.
+// The paths are explicit because tests/kunit/zero_page_kunit.rs includes this file as well.
 #[path = "abstractions/debugfs.rs"]
 pub(crate) mod debugfs;
 #[path = "abstractions/hypervisor.rs"]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The knobs, and the values they take, which are in range by construction.
+//! The knobs and their values, which are in range by construction.
 //!
-//! To add a knob, add it to `settings!` below and to the `params` of `module!`. All else follows:
-//! its field of [`Settings`], its file, and the load-time parameter being read.
+//! To add a knob, add it to `settings!` below and to the `params` of `module!`. Everything else is
+//! derived: its field of [`Settings`], its file, and reading its load-time parameter.
 
 use crate::abstractions::sysfs::{
     Attribute,
@@ -20,7 +20,7 @@ use kernel::{
     str::BStr, //
 };
 
-/// The value of a knob; formatted as it is read from the file.
+/// The value of a knob, formatted as the file shows it.
 pub(crate) trait Value: Copy + Display {
     /// Type of the load-time parameter.
     type Parameter: Copy + Display;
@@ -103,15 +103,15 @@ impl Display for Limit {
     }
 }
 
-/// What the user sets, as a load-time parameter or by writing the file of the same name.
+/// Something the user sets, as a load-time parameter or by writing to the file of the same name.
 pub(crate) trait Knob {
     /// Name of the load-time parameter and of the file.
     const NAME: &'static CStr;
 
-    /// What it can be set to.
+    /// Type of the values it can be set to.
     type Value: Value;
 
-    /// Converts the load-time parameter; logs why if it is refused.
+    /// Converts the load-time parameter; logs the reason if it is refused.
     fn from_parameter(parameter: <Self::Value as Value>::Parameter) -> Result<Self::Value> {
         Self::Value::new(parameter).inspect_err(|_| {
             let (name, max) = (Self::NAME, Self::Value::MAX);
@@ -125,7 +125,7 @@ pub(crate) trait Knob {
     }
 }
 
-/// A knob that sets a field of [`Settings`], and has a file.
+/// A knob that sets a field of [`Settings`] and has a file.
 pub(crate) trait Setting: Knob {
     /// Returns the field.
     fn field(settings: &mut Settings) -> &mut Self::Value;
@@ -176,8 +176,8 @@ macro_rules! settings {
             }
         )*
 
-        /// Converts the load-time parameters to [`Settings`], for a function that returns a
-        /// [`Result`]; a setting without a parameter of its name and type does not compile.
+        /// Converts the load-time parameters to [`Settings`], in a function that returns a
+        /// [`Result`]. A setting without a parameter of its name and type does not compile.
         macro_rules! settings_from_parameters {
             () => {
                 Settings {
@@ -198,25 +198,25 @@ settings! {
     /// Order of the smallest free block to zero.
     mini_order: Order(Number<{ bindings::MAX_PAGE_ORDER }>),
 
-    /// Bytes freed since the last wake-up before the worker is woken.
+    /// Number of bytes freed since the last wake-up before the worker is woken again.
     batch_size: BatchSize(Number<{ u32::MAX - 1 }>),
 
-    /// Milliseconds from a wake-up to the pass, and between passes.
+    /// Milliseconds from the wake-up to the pass, and between passes.
     delay_millisecs: DelayMillisecs(Number<{ u32::MAX - 1 }>),
 
-    /// Bytes of free memory to have zeroed at most.
+    /// Limit on the number of bytes of free memory that are zeroed.
     max_zeroed: MaxZeroed(Limit),
 }
 
 knob! {
-    /// Whether to check pages that are marked as zeroed, for debugging: 0 or 1.
+    /// Whether to verify pages that are marked as zero, for debugging: 0 or 1.
     verify: Verify(Number<1>)
 }
 
 /// Parses decimal digits.
 ///
-/// Stricter than `kstrtou64()`, which takes a sign, and than [`kernel::str::parse_int`], which
-/// takes other bases: a leading 0 is just a digit.
+/// Stricter than `kstrtou64()`, which accepts a sign, and than [`kernel::str::parse_int`], which
+/// accepts other bases: a leading 0 is just a digit.
 fn parse_decimal(digits: &[u8]) -> Result<u64> {
     if digits.is_empty() {
         return Err(EINVAL);

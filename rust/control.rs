@@ -2,9 +2,9 @@
 
 //! The files in `/sys/kernel/mm/zero_page/` and the state behind them.
 //!
-//! Locking: one mutex holds everything the files show and change. Dropping the registration
-//! waits, with that mutex held, for a running [`Zeroer`] to return, so [`Zeroer`] must never take
-//! it; it needs nothing from here.
+//! Locking: one mutex protects everything the files show and change. Dropping the registration
+//! waits, with that mutex held, for a running [`Zeroer`] to return. Therefore [`Zeroer`] must never
+//! take it, and it needs nothing from here.
 
 use crate::{
     abstractions::{
@@ -36,7 +36,7 @@ use kernel::{
     }, //
 };
 
-/// What the files control.
+/// The state that the files control.
 #[pin_data]
 pub(crate) struct Control {
     #[pin]
@@ -47,14 +47,14 @@ pub(crate) struct Control {
 ///
 /// `registration` is present if and only if `settings.enabled` is 1.
 struct State {
-    /// Where every [`Zeroer`] counts.
+    /// The counters of every [`Zeroer`].
     statistics: Arc<Statistics>,
     settings: Settings,
     registration: Option<Pin<KBox<Registration<Zeroer>>>>,
 }
 
 impl Control {
-    /// Starts with `settings`; fails if they enable zeroing and that is refused. What is done is
+    /// Starts with `settings`; fails if they enable zeroing and this is refused. The work is
     /// counted in `statistics`.
     pub(crate) fn new(
         statistics: Arc<Statistics>,
@@ -66,14 +66,14 @@ impl Control {
             registration: None,
         };
         try_pin_init!(Self {
-            // INVARIANT: Registers if zeroing is enabled; if that fails there is no state.
+            // INVARIANT: Registers if zeroing is enabled; if this fails, there is no state.
             state <- new_mutex!({ state.apply(settings)?; state }, "zero_page"),
         })
     }
 }
 
 impl State {
-    /// Replaces the settings, effective at once; on failure nothing has changed.
+    /// Replaces the settings, effective at once; on failure nothing changes.
     fn apply(&mut self, settings: Settings) -> Result {
         if settings.enabled.get() == 0 {
             self.registration = None;
@@ -86,7 +86,7 @@ impl State {
             let registration = Registration::new(zeroer, settings.into());
             self.registration = Some(KBox::pin_init(registration, GFP_KERNEL)?);
         }
-        // INVARIANT: `registration` was just made to match.
+        // INVARIANT: `registration` has just been made to match.
         self.settings = settings;
         Ok(())
     }

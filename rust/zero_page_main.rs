@@ -2,8 +2,8 @@
 
 //! Zeroes free pages ahead of allocation.
 //!
-//! The module registers a free page reporter, which the kernel hands free blocks: see [`zeroer`]
-//! for what becomes of them, [`control`] for `/sys/kernel/mm/zero_page/`, and [`statistics`] for
+//! The module registers a free page reporter, to which the kernel hands free blocks. See [`zeroer`]
+//! for how they are zeroed, [`control`] for `/sys/kernel/mm/zero_page/`, and [`statistics`] for
 //! `/sys/kernel/debug/zero_page/`.
 
 use kernel::{
@@ -55,10 +55,10 @@ module! {
 
 #[pin_data]
 struct ZeroPage {
-    // Held for its `Drop`: takes the files away, then unregisters.
+    // Held for its `Drop`, which removes the files and then unregisters.
     #[pin]
     _directory: sysfs::Directory<Control, { Settings::COUNT }>,
-    // Held for its `Drop` as well. The statistics stay as long as either of the two needs them.
+    // Held for its `Drop` as well. The statistics live as long as either of the two needs them.
     statistics: debugfs::Directory<Statistics>,
 }
 
@@ -93,7 +93,7 @@ impl kernel::InPlaceModule for ZeroPage {
                 Settings::files(),
                 Control::new(Arc::clone(statistics.data()), settings?),
             ),
-            // Last: one that is refused leaves nothing behind.
+            // Last, so that a parameter that is refused leaves nothing behind.
             _: {
                 if verify?.get() != 0 {
                     page::verify();

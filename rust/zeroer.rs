@@ -25,12 +25,12 @@ use kernel::{
     }, //
 };
 
-/// Pages looked at, and cleared if raw, between two chances to reschedule: 128 KiB.
+/// Pages checked, and cleared if raw, between `cond_resched()` calls: 128 KiB.
 const STEP: NonZero<u32> = NonZero::new(32).unwrap();
 
-/// Zeroes what is still raw of every block, and counts what it does.
+/// Zeroes the raw pages of every block, and counts the work.
 pub(crate) struct Zeroer {
-    /// Where it counts.
+    /// Counters of the work.
     pub(crate) statistics: Arc<Statistics>,
 }
 
@@ -40,14 +40,14 @@ impl Operations for Zeroer {
         let mut tally = Tally::default();
         let result = zero_all(block, &mut tally);
 
-        // Once per block: the cost for a single page is what matters.
+        // Once per block, because the cost per page is what matters.
         self.statistics
             .count(&tally, result.is_err(), start.elapsed());
         result
     }
 }
 
-/// Zeroes all of `block`; adds to `tally` how far it came if that fails.
+/// Zeroes all of `block`. Adds to `tally` the work done, even if this fails.
 fn zero_all<'a>(mut block: FreeBlock<'a>, tally: &mut Tally) -> Result<ZeroedBlock<'a>> {
     loop {
         cond_resched();

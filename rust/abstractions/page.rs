@@ -14,27 +14,27 @@ use kernel::{
     prelude::*, //
 };
 
-/// A block of free pages that has been taken out of the page allocator to be zeroed.
+/// A block of free pages that has been isolated from the page allocator to be zeroed.
 ///
-/// It lives as long as the pages are out of the allocator, and the only way to a [`ZeroedBlock`]
-/// is to clear it.
+/// It lives as long as the pages are isolated, and the only way to get a [`ZeroedBlock`] is to
+/// clear it.
 ///
 /// # Invariants
 ///
 /// - `first` points to the first of `len` consecutive `struct page` of one buddy block.
-/// - These pages are free, and for the duration of `'a` nobody else touches their content.
-/// - The first `zeroed` of them, at most `len`, are entirely zero and marked so, and nothing that
-///   was known before began among them and goes on behind them.
+/// - These pages are free, and for the duration of `'a` no one else accesses their content.
+/// - The first `zeroed` of them, at most `len`, are entirely zero and marked as zero, and no extent
+///   that existed before begins among them and extends beyond them.
 ///
 /// # Examples
 ///
-/// What does not compile; `tests/misuse` makes sure of that.
+/// These examples do not compile, which `tests/misuse` checks.
 ///
-/// A block cannot be kept for later, when the allocator may have given its pages away:
+/// A block cannot be kept for later, when its pages may have been allocated:
 ///
 /// ```compile_fail,E0521
 /// fn keep(block: FreeBlock<'static>) {
-///     // Puts it where a later call finds it.
+///     // Stores it for a later call.
 /// }
 ///
 /// fn zero(block: FreeBlock<'_>) {
@@ -42,7 +42,7 @@ use kernel::{
 /// }
 /// ```
 ///
-/// A block that was not cleared to its end cannot be passed off as zeroed:
+/// A block that was not cleared completely cannot be passed off as zeroed:
 ///
 /// ```compile_fail,E0308
 /// fn zero<'a>(block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
@@ -53,7 +53,7 @@ use kernel::{
 /// }
 /// ```
 ///
-/// Nor can the proof be made up:
+/// The proof cannot be forged:
 ///
 /// ```compile_fail,E0451
 /// fn zero<'a>(_block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
@@ -76,12 +76,12 @@ pub(crate) struct FreeBlock<'a> {
     _isolated: PhantomData<&'a mut bindings::page>,
 }
 
-/// Proof that a [`FreeBlock`] is entirely zero and marked so.
+/// Proof that a [`FreeBlock`] is entirely zero and marked as zero.
 pub(crate) struct ZeroedBlock<'a> {
     _isolated: PhantomData<&'a mut bindings::page>,
 }
 
-/// What [`FreeBlock::zero`] has come to.
+/// Result of [`FreeBlock::zero`].
 pub(crate) enum Progress<'a> {
     /// The rest of the block is still to be zeroed.
     Partial(FreeBlock<'a>),
@@ -89,37 +89,36 @@ pub(crate) enum Progress<'a> {
     Complete(ZeroedBlock<'a>),
 }
 
-/// What [`FreeBlock::zero`] has done, in pages.
+/// Work done by [`FreeBlock::zero`], in pages.
 #[derive(Default)]
 pub(crate) struct Tally {
     /// Cleared and marked.
     pub(crate) cleared: u32,
-    /// Left as they were, being zeroed already.
+    /// Skipped because they were already zero.
     pub(crate) skipped: u32,
 }
 
-/// What is known of the content of a free page.
+/// What is known about the content of a free page.
 #[derive(PartialEq)]
 enum Content {
     /// Unknown.
     Raw,
-    /// All zero, and marked so, like so many pages from this one on.
+    /// This many pages, from this one on, are all zero and marked as zero.
     Zeroed(u32),
-    /// The memory has failed and must not be touched.
+    /// The memory has failed and must not be accessed.
     Poisoned,
 }
 
 impl<'a> FreeBlock<'a> {
-    /// Makes a block of `len` pages, beginning with `first`.
+    /// Creates a block of `len` pages that begins with `first`.
     ///
     /// # Safety
     ///
     /// - `first` must point to the first of `len` consecutive `struct page` of one buddy block.
-    /// - These pages must be free, and no one else may touch their content for the duration of
+    /// - These pages must be free, and no one else may access their content for the duration of
     ///   `'a`.
     pub(crate) unsafe fn from_raw(first: NonNull<bindings::page>, len: u32) -> Self {
-        // INVARIANT: The first two are the caller's promises, and of the first 0 pages anything
-        // holds.
+        // INVARIANT: The caller guarantees the first two; the third is trivial for 0 pages.
         Self {
             first,
             len,
@@ -128,23 +127,23 @@ impl<'a> FreeBlock<'a> {
         }
     }
 
-    /// Goes on by `step` pages: clears and marks those that are not zeroed already, and skips the
-    /// others, which may be more than that. Adds to `tally` what it did, also if it fails.
+    /// Processes the next `step` pages: clears and marks those that are raw, and skips those that
+    /// are already zero, possibly more than `step`. Adds the work to `tally`, even if it fails.
     ///
     /// Does not allocate. Takes time in proportion to `step`.
     ///
     /// # Errors
     ///
-    /// [`EHWPOISON`] if the memory of a page has failed. Neither that page nor those after it are
-    /// touched.
+    /// [`EHWPOISON`] if the memory of a page has failed. That page and those after it are not
+    /// accessed.
     pub(crate) fn zero(mut self, step: NonZero<u32>, tally: &mut Tally) -> Result<Progress<'a>> {
         let end = self.zeroed.saturating_add(step.get()).min(self.len);
 
         while self.zeroed < end {
             match self.content(self.zeroed) {
                 Content::Zeroed(pages) => {
-                    // INVARIANT: These pages are zeroed according to the mark, which goes no
-                    // further than they or the block.
+                    // INVARIANT: The extent says that these pages are zero, and it ends with them
+                    // or with the block.
                     let pages = pages.min(self.len - self.zeroed);
                     self.zeroed += pages;
                     tally.skipped += pages;
@@ -169,14 +168,14 @@ impl<'a> FreeBlock<'a> {
         self.first.as_ptr().wrapping_add(index as usize)
     }
 
-    /// Returns what is known of the page at `index`, which must be below `len`, and before which
-    /// there are only zeroed pages and raw ones that were looked at.
+    /// Returns what is known about the page at `index`, which must be below `len`. All pages before
+    /// it must be zeroed, or raw pages that were checked.
     fn content(&self, index: u32) -> Content {
         let page = self.page(index);
 
         // SAFETY: By the type invariants and the requirements, `page` is a valid `struct page` of
-        // an isolated block. Its flags are read atomically; of the rest, only those change who
-        // have isolated it, which is us.
+        // an isolated block. Its flags are read atomically. Everything else is changed only by the
+        // owner of the isolated block, which is us.
         let (poisoned, zeroed) = unsafe {
             (
                 bindings::PageHWPoison(page),
@@ -203,7 +202,7 @@ impl<'a> FreeBlock<'a> {
         let page = self.page(self.zeroed);
 
         // SAFETY: By the type invariants and the requirement on `end`, `page` and the `run - 1`
-        // pages after it are free pages of one block whose content only we touch. All of their
+        // pages after it are free pages of one block whose content only we access. All of their
         // bytes are cleared before they are marked.
         let marked = unsafe {
             bindings::clear_highpages_kasan_tagged(page, run as c_int);
@@ -211,22 +210,22 @@ impl<'a> FreeBlock<'a> {
         };
         tally.cleared += marked;
 
-        // Memory failed after we looked.
+        // Memory has failed after the check.
         if marked != run {
             return Err(EHWPOISON);
         }
 
-        // INVARIANT: These pages were cleared and marked just now.
+        // INVARIANT: These pages have just been cleared and marked.
         self.zeroed += run;
         Ok(())
     }
 }
 
-/// Has the kernel look, from now on, whether pages that are said to be zero are.
+/// Makes the kernel verify from now on that pages marked as zero are zero.
 ///
-/// Sets `prezero.verify`, which stays set when the module goes. Can only be used where sleeping
-/// is allowed.
+/// Sets `prezero.verify`, which stays set when the module is unloaded. Can only be used where
+/// sleeping is allowed.
 pub(crate) fn verify() {
-    // SAFETY: There are no requirements but that we may sleep, which is not a matter of soundness.
+    // SAFETY: The only requirement is that we may sleep, which does not affect soundness.
     unsafe { bindings::prezero_set_verify(true) }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Free page reporting, for reporters that zero what they are handed.
+//! Free page reporting, for reporters that zero the blocks they are handed.
 //!
-//! The kernel's worker takes free blocks out of the page allocator, hands them in batches to the
-//! one registered reporter of this kind, and puts them back.
+//! The kernel's worker isolates free blocks from the page allocator, hands them in batches to the
+//! only registered reporter of this kind, and puts them back.
 //!
 //! C header: [`include/linux/page_reporting.h`](srctree/include/linux/page_reporting.h)
 
@@ -27,30 +27,30 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What a reporter does with the free blocks.
+/// Operations of a reporter.
 pub(crate) trait Operations: Send + Sync + 'static {
     /// Zeroes one block.
     ///
-    /// Called by the kernel's worker, where it may sleep. It must not allocate memory: the worker
-    /// holds free memory back. It must not wait for anybody who might be dropping the
-    /// [`Registration`], as that waits for it.
+    /// Called by the kernel's worker, in a context where it may sleep. It must not allocate memory,
+    /// because the worker holds back free memory. It must not wait for a task that might be
+    /// dropping the [`Registration`], as dropping waits for this function.
     ///
-    /// After [`EHWPOISON`] the worker takes the pages whose memory has failed out of the
-    /// allocator for good, and goes on with another batch; what was left of this one it hands over
-    /// again. Any other error ends its pass; it comes back to the block at its next wake.
+    /// After [`EHWPOISON`] the worker removes the pages whose memory has failed from the allocator
+    /// for good, and continues with another batch; the rest of this one is handed over again. Any
+    /// other error ends the pass; the worker returns to the block at its next wake-up.
     fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>>;
 }
 
-/// When the worker hands over which blocks.
+/// Which blocks the worker hands over, and when.
 #[derive(Clone, Copy)]
 pub(crate) struct Options {
     /// Order of the smallest block, 0 to `MAX_PAGE_ORDER`.
     pub(crate) order: u32,
-    /// Bytes to be freed since the last wake before the worker is woken.
+    /// Number of bytes freed since the last wake-up before the worker is woken again.
     pub(crate) batch_size: u32,
-    /// Milliseconds from a wake-up to the pass, and between passes.
+    /// Milliseconds from the wake-up to the pass, and between passes.
     pub(crate) delay_ms: u32,
-    /// No more is handed over while this many free pages are known to be zero.
+    /// No more blocks are handed over while this many free pages are known to be zero.
     pub(crate) max_pages: usize,
 }
 
@@ -58,17 +58,17 @@ pub(crate) struct Options {
 ///
 /// # Invariants
 ///
-/// - `dev` is registered by `page_reporting_register()` and nothing but this unregisters it.
+/// - `dev` is registered by `page_reporting_register()` and only this unregisters it.
 /// - `dev.report` is `Self::report`.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Registration<T: Operations> {
     ops: T,
-    // Last, so that `ops` is there when the worker, which registering starts, needs it.
+    // Last, so that `ops` is initialized when the worker, which registering starts, needs it.
     #[pin]
     dev: Opaque<bindings::page_reporting_dev_info>,
 }
 
-// SAFETY: A reporter may be unregistered by another task than the one that registered it, and
+// SAFETY: A reporter may be unregistered by a task other than the one that registered it, and
 // `T` is `Send`.
 unsafe impl<T: Operations> Send for Registration<T> {}
 
@@ -77,15 +77,15 @@ unsafe impl<T: Operations> Send for Registration<T> {}
 unsafe impl<T: Operations> Sync for Registration<T> {}
 
 impl<T: Operations> Registration<T> {
-    /// Registers a reporter, which is handed blocks from then on.
+    /// Registers a reporter. From then on it is handed blocks.
     ///
     /// May sleep.
     ///
     /// # Errors
     ///
-    /// - [`EBUSY`] if there is another reporter that zeroes.
+    /// - [`EBUSY`] if there is already a reporter that zeroes.
     /// - [`EINVAL`] if `options.order` is too large.
-    /// - [`EOPNOTSUPP`] if something else in this kernel writes to free pages.
+    /// - [`EOPNOTSUPP`] if something else in this kernel changes free pages.
     pub(crate) fn new(ops: T, options: Options) -> impl PinInit<Self, Error> {
         let mut dev: bindings::page_reporting_dev_info = pin_init::zeroed();
         dev.report = Some(Self::report);
@@ -102,21 +102,21 @@ impl<T: Operations> Registration<T> {
                 // SAFETY: `slot` is valid for writes.
                 unsafe { slot.write(dev) };
 
-                // SAFETY: `slot` was just filled in and is pinned. If this succeeds, `Drop`
-                // unregisters it before the memory goes.
+                // SAFETY: `slot` has just been initialized and is pinned. If this succeeds, `Drop`
+                // unregisters it before the memory is freed.
                 // INVARIANT: If this returns `Ok(())`, `slot` is registered.
                 to_result(unsafe { bindings::page_reporting_register(slot) })
             }),
         })
     }
 
-    /// Changes the options, at once: a pass with the new ones is requested.
+    /// Changes the options at once: a pass with the new options is requested.
     ///
-    /// `options.order` is at most `MAX_PAGE_ORDER`, or else is taken as that. May sleep.
+    /// An `options.order` above `MAX_PAGE_ORDER` is reduced to that. May sleep.
     pub(crate) fn update(&self, options: Options) {
         let order = options.order.min(bindings::MAX_PAGE_ORDER);
 
-        // SAFETY: By the type invariants `dev` is registered, with its own parameters.
+        // SAFETY: By the type invariants, `dev` is registered, with its own parameters.
         unsafe {
             bindings::page_reporting_update(
                 self.dev.get(),
@@ -134,7 +134,7 @@ impl<T: Operations> Registration<T> {
     ///
     /// - `dev` must be the `dev` of a `Registration<T>`.
     /// - `sg` must be a scatterlist that ends after `nents` entries, at least one, each of which
-    ///   describes a free block that is isolated until this function returns.
+    ///   describes a free block that stays isolated until this function returns.
     unsafe extern "C" fn report(
         dev: *mut bindings::page_reporting_dev_info,
         sg: *mut bindings::scatterlist,
@@ -144,10 +144,11 @@ impl<T: Operations> Registration<T> {
         // SAFETY: By the function's requirements `dev` is embedded in a `Self`.
         let this = unsafe { container_of!(dev, Self, dev) };
         // SAFETY: `ops` is initialized before `dev` is registered, and dropped after it has been
-        // unregistered, which waits for this function to return. `Drop` has a `&mut Self` then,
-        // but does not touch `ops`, and `Opaque` makes `Self` a type that may be aliased.
+        // unregistered, which waits for this function to return. Meanwhile `Drop` has a
+        // `&mut Self`, but does not use `ops`, and `Opaque` makes `Self` a type that may be
+        // aliased.
         let ops = unsafe { &(*this).ops };
-        // Its lifetime may be any, as `T::zero` has to work with any: it cannot keep a block.
+        // The lifetime is arbitrary: `T::zero` has to accept any, so it cannot keep a block.
         let mut batch = Batch {
             sg,
             left: nents,
@@ -164,7 +165,7 @@ impl<T: Operations> Registration<T> {
 #[pinned_drop]
 impl<T: Operations> PinnedDrop for Registration<T> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants `dev` is registered. No callback uses it or `ops` once
+        // SAFETY: By the type invariants, `dev` is registered. No callback uses it or `ops` after
         // this has returned.
         unsafe { bindings::page_reporting_unregister(self.dev.get()) };
     }
@@ -175,7 +176,7 @@ impl<T: Operations> PinnedDrop for Registration<T> {
 /// # Invariants
 ///
 /// `sg` is a scatterlist that ends after `left` entries, each of which describes a free block that
-/// is isolated for `'a` and handed out once.
+/// is isolated for `'a` and is handed out once.
 struct Batch<'a> {
     sg: *mut bindings::scatterlist,
     left: u32,
@@ -188,7 +189,7 @@ impl<'a> Iterator for Batch<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
 
-        // SAFETY: By the type invariants there was an entry left.
+        // SAFETY: By the type invariants, there was an entry left.
         let (page, bytes, next) = unsafe {
             (
                 bindings::sg_page(self.sg),
@@ -196,11 +197,11 @@ impl<'a> Iterator for Batch<'a> {
                 bindings::sg_next(self.sg),
             )
         };
-        // INVARIANT: `next` is the rest of the list, with one entry less.
+        // INVARIANT: `next` is the rest of the list, which has one entry less.
         self.sg = next;
 
-        // SAFETY: By the type invariants the entry described a free block of `bytes` bytes, which
-        // is isolated for `'a` and handed out just this once. Hence `page` is not null either.
+        // SAFETY: By the type invariants, the entry describes a free block of `bytes` bytes, which
+        // is isolated for `'a` and is handed out only here. Therefore `page` is not null either.
         Some(unsafe { FreeBlock::from_raw(NonNull::new_unchecked(page), bytes >> PAGE_SHIFT) })
     }
 }

@@ -28,32 +28,32 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A file about `Self`, identified by `A`: what it shows and takes.
+/// A file of `Self`, identified by `A`: what it shows and accepts.
 ///
-/// `show` and `store` may sleep, and run concurrently with each other.
+/// `show` and `store` may sleep, and may run concurrently.
 pub(crate) trait Attribute<A>: Send + Sync + 'static {
     /// Name of the file.
     const NAME: &'static CStr;
 
-    /// Writes to `out` what a reader of the file gets, at most a page of it.
+    /// Writes the content of the file to `out`, at most a page.
     fn show(&self, out: &mut Formatter<'_>) -> Result;
 
-    /// Takes what was written to the file; an error is returned to the writer.
+    /// Handles a write to the file; an error is returned to the writer.
     fn store(&self, input: &BStr) -> Result;
 }
 
-/// A file about a `T`, to be put into a [`Directory`]. Root may write it, everybody read it.
+/// A file of a `T`, to be put into a [`Directory`]. Only root may write it, all users may read it.
 ///
 /// # Invariants
 ///
-/// Once the file is in sysfs, `data` points to a `T` that stays until the file is removed.
+/// Once the file is in sysfs, `data` points to a `T` that is valid until the file is removed.
 pub(crate) struct File<T> {
     attr: bindings::kobj_attribute,
     data: *const T,
 }
 
 impl<T> File<T> {
-    /// Makes the file of `T` that `A` identifies.
+    /// Creates the file of `T` that `A` identifies.
     pub(crate) fn new<A>() -> Self
     where
         T: Attribute<A>,
@@ -62,13 +62,13 @@ impl<T> File<T> {
 
         attr.attr.name = T::NAME.as_char_ptr();
         attr.attr.mode = 0o644;
-        // An attribute that is not static data has to bring its lockdep key.
+        // An attribute that is not static data needs a lockdep key of its own.
         #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
         {
             attr.attr.key = kernel::static_lock_class!().as_ptr();
         }
         // The C types are unions of a const and a mutable variant, or structs of both with CFI.
-        // This takes the same variant in either.
+        // This uses the same variant in both cases.
         attr.__bindgen_anon_1.show = Some(Self::show::<A>);
         attr.__bindgen_anon_2.store = Some(Self::store::<A>);
 
@@ -79,18 +79,18 @@ impl<T> File<T> {
     ///
     /// # Safety
     ///
-    /// `attr` must be the `attr` of a `File<T>` that is in sysfs and not removed for `'a`.
+    /// `attr` must be the `attr` of a `File<T>` that is in sysfs and is not removed for `'a`.
     unsafe fn data<'a>(attr: *mut bindings::kobj_attribute) -> &'a T {
-        // SAFETY: By the function's requirements `attr` is embedded in a `Self`.
+        // SAFETY: By the function's requirements, `attr` is embedded in a `Self`.
         let this = unsafe { container_of!(attr, Self, attr) };
-        // SAFETY: By the type invariants `data` is valid for as long as the file is in sysfs.
+        // SAFETY: By the type invariants, `data` is valid as long as the file is in sysfs.
         unsafe { &*(*this).data }
     }
 
     /// # Safety
     ///
-    /// `attr` must be the `attr` of a `File<T>` that is in sysfs and not removed before this
-    /// function returns, and `buf` valid for writing [`PAGE_SIZE`] bytes.
+    /// `attr` must be the `attr` of a `File<T>` that is in sysfs and is not removed before this
+    /// function returns. `buf` must be valid for writing [`PAGE_SIZE`] bytes.
     unsafe extern "C" fn show<A>(
         _kobj: *mut bindings::kobject,
         attr: *mut bindings::kobj_attribute,
@@ -113,8 +113,8 @@ impl<T> File<T> {
 
     /// # Safety
     ///
-    /// `attr` must be the `attr` of a `File<T>` that is in sysfs and not removed before this
-    /// function returns, and `buf` valid for reading `count` bytes.
+    /// `attr` must be the `attr` of a `File<T>` that is in sysfs and is not removed before this
+    /// function returns. `buf` must be valid for reading `count` bytes.
     unsafe extern "C" fn store<A>(
         _kobj: *mut bindings::kobject,
         attr: *mut bindings::kobj_attribute,
@@ -136,11 +136,11 @@ impl<T> File<T> {
     }
 }
 
-/// A directory of `N` files about a `T`, which it owns.
+/// A directory of `N` files of a `T`, which it owns.
 #[pin_data]
 pub(crate) struct Directory<T: Send + Sync + 'static, const N: usize> {
-    // Fields are dropped in this order: first the files go from sysfs, which waits for their
-    // readers and writers, and then what they use.
+    // Fields are dropped in this order: first the files are removed from sysfs, which waits for
+    // their readers and writers, and then the data that they use.
     _kobject: Kobject,
     #[pin]
     files: Opaque<[File<T>; N]>,
@@ -148,16 +148,16 @@ pub(crate) struct Directory<T: Send + Sync + 'static, const N: usize> {
     data: T,
 }
 
-// SAFETY: `T` is `Send`, and sysfs does not care which task removes a file.
+// SAFETY: `T` is `Send`, and any task may remove a file from sysfs.
 unsafe impl<T: Send + Sync, const N: usize> Send for Directory<T, N> {}
 
-// SAFETY: No method takes `&self`. The files use nothing but `data`, and `T` is `Sync`.
+// SAFETY: No method takes `&self`. The files use only `data`, and `T` is `Sync`.
 unsafe impl<T: Send + Sync, const N: usize> Sync for Directory<T, N> {}
 
 impl<T: Send + Sync, const N: usize> Directory<T, N> {
-    /// Makes the directory `/sys/kernel/mm/<name>`, once `data` is there for its files.
+    /// Creates the directory `/sys/kernel/mm/<name>`, after `data` has been initialized.
     ///
-    /// May sleep. Beyond the errors of `data`, returns those of sysfs.
+    /// May sleep. Returns the errors of `data` and those of sysfs.
     pub(crate) fn in_mm(
         name: &'static CStr,
         files: [File<T>; N],
@@ -166,8 +166,8 @@ impl<T: Send + Sync, const N: usize> Directory<T, N> {
         try_pin_init!(&this in Self {
             data <- data,
             files: Opaque::new(files),
-            // SAFETY: `data` and `files` were just initialized, and are pinned. Whenever they are
-            // dropped, now or later, `_kobject` is dropped before.
+            // SAFETY: `data` and `files` have just been initialized, and are pinned. Whenever they
+            // are dropped, now or later, `_kobject` is dropped before them.
             _kobject: unsafe { Self::publish(this, name) }?,
         })
     }
@@ -176,31 +176,31 @@ impl<T: Send + Sync, const N: usize> Directory<T, N> {
     ///
     /// # Safety
     ///
-    /// `this` must be valid, pinned, with `data` and `files` initialized, and they must outlive
-    /// what is returned.
+    /// `this` must be valid and pinned, with `data` and `files` initialized, and they must outlive
+    /// the returned [`Kobject`].
     unsafe fn publish(this: NonNull<Self>, name: &'static CStr) -> Result<Kobject> {
         let this = this.as_ptr();
         let kobject = Kobject::in_mm(name)?;
 
-        // SAFETY: By the function's requirements `data` and `files` are initialized.
+        // SAFETY: By the function's requirements, `data` and `files` are initialized.
         let (data, files) = unsafe { (&raw const (*this).data, (*this).files.get()) };
         for file in 0..N {
-            // SAFETY: `file` is an index into the array, no one else uses it yet.
-            // INVARIANT: By the function's requirements `data` outlives `kobject`, and with it
+            // SAFETY: `file` is an index into the array, which no one else uses yet.
+            // INVARIANT: By the function's requirements, `data` outlives `kobject`, and therefore
             // the file.
             let attr = unsafe {
                 let file = files.cast::<File<T>>().add(file);
                 (*file).data = data;
                 &raw const (*file).attr.attr
             };
-            // SAFETY: `kobject` is in sysfs, and `attr` stays longer than that.
+            // SAFETY: `kobject` is in sysfs, and `attr` outlives it.
             to_result(unsafe { bindings::sysfs_create_file_ns(kobject.0.as_ptr(), attr, null()) })?;
         }
         Ok(kobject)
     }
 }
 
-/// A kobject in sysfs, which is taken away with all its files when this is dropped.
+/// A kobject in sysfs, which is removed with all of its files when this is dropped.
 ///
 /// # Invariants
 ///
@@ -210,8 +210,8 @@ struct Kobject(NonNull<bindings::kobject>);
 impl Kobject {
     /// Adds a kobject named `name` in `/sys/kernel/mm`.
     fn in_mm(name: &'static CStr) -> Result<Self> {
-        // SAFETY: `name` is null-terminated. `mm_kobj` is set while the kernel boots, before
-        // there are modules, and stays.
+        // SAFETY: `name` is null-terminated. `mm_kobj` is set while the kernel boots, before any
+        // module is loaded, and never changes again.
         let kobject =
             unsafe { bindings::kobject_create_and_add(name.as_char_ptr(), bindings::mm_kobj) };
 
@@ -222,8 +222,8 @@ impl Kobject {
 
 impl Drop for Kobject {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants. Somebody else may have a reference, so putting ours is
-        // not enough to have the files gone when this returns: `kobject_del()` is.
+        // SAFETY: By the type invariants. There may be other references, so dropping ours does not
+        // ensure that the files are gone when this returns; `kobject_del()` does.
         unsafe {
             bindings::kobject_del(self.0.as_ptr());
             bindings::kobject_put(self.0.as_ptr());

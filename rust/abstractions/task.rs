@@ -6,12 +6,12 @@
 
 use kernel::bindings;
 
-/// Lets another task run if it is due.
+/// Reschedules if another task is due to run.
 ///
-/// To be called between the steps of long work. This function can only be used in a nonatomic
-/// context.
+/// To be called between the steps of a long operation. This function can only be used in a
+/// nonatomic context.
 #[inline]
 pub(crate) fn cond_resched() {
-    // SAFETY: Just an FFI call; what it needs of the context is in the documentation above.
+    // SAFETY: Just an FFI call; the documentation above states the required context.
     unsafe { bindings::cond_resched() };
 }

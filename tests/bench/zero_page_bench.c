@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * zero_page_bench - allocate memory on request, and time that
+ * zero_page_bench - allocate memory on request, and measure the time
  *
  * Loads on any kernel, stock or patched, so that both can be compared. A line
  * written to /sys/kernel/debug/zero_page_bench/run, such as
@@ -8,15 +8,15 @@
  *	pages order=9 count=128 rounds=5 zero=1 comp=1
  *
  * runs a measurement; reading the file gives the result of the last one as one
- * line of JSON. The first word says what to allocate:
+ * line of JSON. The first argument says what to allocate:
  *
  *	pages	alloc_pages() of the given order; zero= comp= movable= add
  *		__GFP_ZERO and __GFP_COMP, replace GFP_KERNEL by GFP_HIGHUSER_MOVABLE
  *	vmalloc	vzalloc() of bytes=
- *	kmalloc	kzalloc() of bytes=, more than the slab caches have
+ *	kmalloc	kzalloc() of bytes=, larger than the slab caches serve
  *
- * A round allocates count= pieces and frees them; alloc_ns and free_ns have the
- * nanoseconds of each round. For all of them:
+ * A round allocates count= pieces and frees them; alloc_ns and free_ns are the
+ * nanoseconds of each round. Options for all of them:
  *
  *	pair=1	free each piece before the next is allocated; alloc_ns is for both
  *	check=1	count pages that are not zero, between allocating and freeing
@@ -44,9 +44,9 @@
 #define MAX_COUNT	SZ_16M
 #define MAX_BYTES	SZ_1G
 #define PATTERN		0xa5
-/* More than any TLB has */
+/* More entries than any TLB has */
 #define TLB_ENTRIES	16384UL
-/* Running out of memory is a result, not a reason to shoot processes. */
+/* Running out of memory is a result, not a reason to kill processes. */
 #define GFP_BENCH	(__GFP_NOWARN | __GFP_NORETRY)
 
 enum op { OP_PAGES, OP_VMALLOC, OP_KMALLOC };
@@ -100,7 +100,7 @@ static unsigned int *field(struct request *request, const struct param *param)
 	return (void *)request + param->offset;
 }
 
-/* Always inlined with a constant op: the loops that are timed have no calls but the allocator's. */
+/* Always inlined with a constant op: the timed loops call nothing but the allocator. */
 static __always_inline void *allocate(enum op op, const struct request *request)
 {
 	switch (op) {
@@ -144,10 +144,10 @@ static void look_and_scribble(const struct request *request, void *piece)
 }
 
 /*
- * Which page structures are in the caches, and whose addresses are in the TLB,
- * decides how long a large allocation takes, and that depends on what was done
- * before: freed, zeroed, or nothing. So let it be none, and neither those that
- * the flushing has looked up last.
+ * How long a large allocation takes depends on which page structures are in the
+ * caches and in the TLB, and that depends on what was done before: freeing,
+ * zeroing, or nothing. So evict all of them, including those that the flushing
+ * itself has looked up last.
  */
 static void flush_page_structures(void)
 {
@@ -163,7 +163,7 @@ static void flush_page_structures(void)
 	for (pfn = end - min(TLB_ENTRIES, end - node->node_start_pfn); pfn < end; pfn++)
 		if (pfn_valid(pfn))
 			READ_ONCE(*(char *)page_address(pfn_to_page(pfn)));
-	/* They are gone before the clock is read. */
+	/* They are evicted before the clock is read. */
 	mb();
 #endif
 }
@@ -243,7 +243,7 @@ static int run(struct request *request)
 		request->bytes = PAGE_SIZE << request->order;
 
 	if (!request->pair) {
-		/* Zeroed, so that no page fault or clearing of it is left for later. */
+		/* Zeroed, so that neither a page fault nor clearing happens later. */
 		pieces = kvcalloc(request->count, sizeof(*pieces), GFP_KERNEL);
 		if (!pieces)
 			return -ENOMEM;
@@ -315,7 +315,7 @@ static int parse(struct request *request, char *line)
 		if (ret)
 			return ret;
 	}
-	/* What vzalloc() and kzalloc() do anyway. */
+	/* vzalloc() and kzalloc() imply it. */
 	if (op != OP_PAGES)
 		request->zero = 1;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Real pages for the tests: allocated blocks, and a look at free ones.
+//! Real pages for the tests: allocated blocks, and the state of free ones.
 //!
-//! All `unsafe` of the tests is in this file.
+//! All `unsafe` code of the tests is in this file.
 
 use core::ptr::NonNull;
 use kernel::{
@@ -35,7 +35,7 @@ pub(crate) fn memory() -> usize {
     info.totalram
 }
 
-/// What an allocation asks for.
+/// The content that an allocation asks for.
 #[derive(Clone, Copy)]
 pub(crate) enum Want {
     /// Pages with any content.
@@ -55,9 +55,9 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// Allocates a block; [`ENOMEM`] if there is none without reclaiming memory.
+    /// Allocates a block; [`ENOMEM`] if that would require reclaim.
     ///
-    /// Asks for movable memory: this is where most free blocks are, of every order.
+    /// Allocates movable memory, which has the most free blocks of every order.
     pub(crate) fn new(order: u32, want: Want) -> Result<Self> {
         let zero = match want {
             Want::Any => 0,
@@ -69,7 +69,7 @@ impl Block {
         // SAFETY: Just an FFI call; `order` may have any value.
         let page = unsafe { bindings::alloc_pages(flags, order) };
 
-        // INVARIANT: Not null, so it is a block that was given to us.
+        // INVARIANT: Not null, so it is a block that we own.
         let page = NonNull::new(page).ok_or(ENOMEM)?;
         Ok(Self { page, order })
     }
@@ -86,7 +86,7 @@ impl Block {
         }
     }
 
-    /// Returns whether every byte of the block is as [`Block::fill`] has left it.
+    /// Returns whether every byte of the block still has the value set by [`Block::fill`].
     pub(crate) fn is_filled(&self) -> bool {
         self.frames().pages().all(|page| has_only(page, PATTERN))
     }
@@ -112,13 +112,13 @@ impl Drop for Block {
     }
 }
 
-/// The place of a block of `2^order` pages, whoever owns them at the moment.
+/// The location of a block of `2^order` pages, regardless of who owns them at the moment.
 ///
 /// # Invariants
 ///
 /// The page frames from `first` to `first + 2^order - 1` are ordinary memory. The tests do not
-/// remove any, and the `struct page` of a block are in one piece with those of all that it may be
-/// part of.
+/// remove any memory. The `struct page` of a block are contiguous with those of every block that it
+/// may be part of.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Frames {
     first: c_ulong,
@@ -150,14 +150,14 @@ impl Frames {
 
     /// Returns whether the first page is the head of a free block of any order.
     ///
-    /// False for blocks on a CPU's list and for those the worker has taken.
+    /// False for blocks on a per-CPU list and for those the worker has isolated.
     pub(crate) fn is_head_of_free_block(self) -> bool {
         // SAFETY: By the type invariants `first` is memory, hence has a `struct page`. The test
         // is an atomic read.
         unsafe { zero_page_kunit_is_buddy(zero_page_kunit_page(self.first)) }
     }
 
-    /// Returns how many of the pages, which are allocated, have a flag that only free ones have.
+    /// Returns how many of the pages, which are allocated, have a flag that only free pages have.
     pub(crate) fn flagged(self) -> usize {
         self.pages().filter(|&page| is_flagged(page)).count()
     }
@@ -172,10 +172,10 @@ impl Frames {
         self.pages().all(is_zero)
     }
 
-    /// Returns the marked pages that are not zero: there must not be any, ever.
+    /// Returns the marked pages that are not zero, of which there must never be any.
     ///
-    /// Somebody may allocate a page while it is being looked at, and is then free to write to it.
-    /// So a page counts only if it was marked before and after, twice.
+    /// A page may be allocated and written to while it is being checked. Therefore a page counts
+    /// only if it was marked before and after the check, twice.
     pub(crate) fn lies(self) -> usize {
         let lies =
             |&page: &*mut bindings::page| is_marked(page) && !is_zero(page) && is_marked(page);
@@ -213,8 +213,8 @@ fn is_zero(page: *mut bindings::page) -> bool {
 fn has_only(page: *mut bindings::page, byte: u8) -> bool {
     let _reads_free_memory = KasanDisabled::new();
 
-    // SAFETY: `page` is memory, so it can be mapped and read, by C code that does not mind others
-    // writing to it. Mappings of a task are undone in reverse order.
+    // SAFETY: `page` is memory, so it can be mapped and read, by C code that tolerates concurrent
+    // writes. Mappings of a task are undone in reverse order.
     unsafe {
         let address = bindings::kmap_local_page(page);
         let first_other = bindings::memchr_inv(address, byte.into(), PAGE_SIZE);
@@ -223,7 +223,7 @@ fn has_only(page: *mut bindings::page, byte: u8) -> bool {
     }
 }
 
-/// While this lives, KASAN does not complain of what the current task does.
+/// While this exists, KASAN does not report accesses by the current task.
 struct KasanDisabled(NotThreadSafe);
 
 impl KasanDisabled {
@@ -240,7 +240,7 @@ impl KasanDisabled {
 impl Drop for KasanDisabled {
     fn drop(&mut self) {
         #[cfg(any(CONFIG_KASAN_GENERIC, CONFIG_KASAN_SW_TAGS))]
-        // SAFETY: Counts in the current task, which is the one of `new`: this is not `Send`.
+        // SAFETY: Counts in the current task, which is that of `new`, as this is not `Send`.
         unsafe {
             bindings::kasan_enable_current()
         };

@@ -2,10 +2,10 @@
 
 //! KUnit suites of zero_page, run when this module is loaded.
 //!
-//! They register reporters of their own and look at real pages, so they need `zero_page.ko` to be
-//! disabled and some free memory. Others allocate and free meanwhile: a test that finds its pages
-//! taken away starts over, see [`holds`]. A failed assertion ends the thread without running
-//! destructors, so nothing is registered or allocated when one is made.
+//! They register reporters of their own and check real pages, so zeroing by `zero_page.ko` must be
+//! disabled, and they need some free memory. Other tasks allocate and free pages meanwhile. A test
+//! whose pages were allocated by others starts over, see [`holds`]. A failed assertion ends the
+//! thread without running destructors, so nothing may be registered or allocated at an assertion.
 
 use kernel::{
     bindings,
@@ -100,17 +100,17 @@ impl kernel::Module for ZeroPageTests {
     }
 }
 
-/// Largest order there is.
+/// The largest order.
 const MAX_ORDER: u32 = bindings::MAX_PAGE_ORDER;
 
-/// Orders that show every way through the allocator: on the per-CPU lists, between those and the
-/// order of a huge page, and the largest.
+/// Orders that cover every path through the allocator: those on the per-CPU lists, one between
+/// those and the order of a huge page, and the largest.
 const ORDERS: [u32; 4] = [0, 3, 5, MAX_ORDER];
 
 /// How often a test starts over when others have taken its pages.
 const ATTEMPTS: usize = 20;
 
-/// Calls `attempt` until it says whether something holds; [`EAGAIN`] means that it could not tell.
+/// Calls `attempt` until it returns whether something holds; [`EAGAIN`] means that it is unknown.
 fn holds(mut attempt: impl FnMut() -> Result<bool>) -> bool {
     for _ in 0..ATTEMPTS {
         match attempt() {
@@ -165,12 +165,13 @@ struct Lone {
 }
 
 impl Lone {
-    /// Makes a free block of `order` that is not zero, with no reporter registered.
+    /// Creates a free block of `order` that is not zero, with no reporter registered.
     ///
-    /// Some orders are freed to a list of the CPU, where the worker does not look. When that gets
-    /// longer than an eighth of the memory at most, the oldest blocks are moved on. So this frees
-    /// many blocks. The one of interest is in the middle: so many after it have it moved, and as
-    /// many before it will be behind it in the allocator, which keeps the last ones in reserve.
+    /// Blocks of some orders are freed to a per-CPU list, which the worker does not process. When
+    /// the list exceeds an eighth of the memory at most, the oldest blocks are moved to the free
+    /// lists. Therefore this frees many blocks. The block of interest is in the middle: the blocks
+    /// freed after it cause it to be moved, and those freed before it are behind it in the
+    /// allocator, which keeps the last ones in reserve.
     fn raw(order: u32) -> Result<Self> {
         let mut blocks = KVVec::new();
         for _ in 0..(memory() / 4 + 8192) >> order {
@@ -207,7 +208,7 @@ impl Lone {
         })
     }
 
-    /// Makes a free block of `order` and has the real reporter zero it.
+    /// Creates a free block of `order` and lets the real reporter zero it.
     fn zeroed(order: u32) -> Result<Self> {
         let lone = Self::raw(order)?;
         let registration = register_zeroer(0)?;
@@ -216,7 +217,7 @@ impl Lone {
         outcome.map(|()| lone)
     }
 
-    /// Waits until all pages are marked; [`ETIMEDOUT`] if they stay free but do not get marked.
+    /// Waits until all pages are marked; [`ETIMEDOUT`] if they stay free but are not marked.
     fn wait_for_marks(&self) -> Result {
         if wait_for(|| self.frames.marked() == self.frames.len()) {
             Ok(())
@@ -227,8 +228,8 @@ impl Lone {
         }
     }
 
-    /// Allocates blocks of `order` until one of them is part of this, and returns all of them, that
-    /// one last.
+    /// Allocates blocks of `order` until one of them is part of this. Returns all of them, that one
+    /// last.
     fn allocate(&self, order: u32, want: Want) -> Result<KVVec<Block>> {
         let mut blocks = KVVec::new();
         for _ in 0..memory() >> order {
@@ -244,7 +245,7 @@ impl Lone {
         Err(EAGAIN)
     }
 
-    /// Makes a zeroed block and allocates one half of it, which is the last of what is returned.
+    /// Creates a zeroed block and allocates one half of it, which is the last block returned.
     fn half_allocated() -> Result<(Self, KVVec<Block>)> {
         let lone = Self::zeroed(5)?;
         let blocks = lone.allocate(4, Want::Any)?;
@@ -252,10 +253,10 @@ impl Lone {
     }
 }
 
-/// Number of calls that [`Refuser`] got.
+/// Number of calls of [`Refuser`].
 static REFUSED: Atomic<u32> = Atomic::new(0);
 
-/// A reporter that does nothing but fail.
+/// A reporter that always fails.
 struct Refuser;
 
 impl Operations for Refuser {
@@ -269,7 +270,7 @@ impl Operations for Refuser {
 mod knobs {
     use super::*;
 
-    /// Input that no knob takes.
+    /// Input that no knob accepts.
     const MALFORMED: &[&[u8]] = &[
         b"",
         b"\n",
@@ -308,7 +309,7 @@ mod knobs {
         K::parse(BStr::from_bytes(input)).err() == Some(EINVAL)
     }
 
-    /// Whether 0 to `max` is what the knob takes as a load-time parameter.
+    /// Whether the knob accepts exactly 0 to `max` as a load-time parameter.
     fn has_range<K: Knob<Value: Value<Parameter = u32>>>(max: u32) -> bool {
         let takes =
             |value| K::from_parameter(value).is_ok_and(|knob| reads(knob, value) == Ok(true));
@@ -477,7 +478,7 @@ mod registration {
 mod mark {
     use super::*;
 
-    /// Whether no block has marks left that is allocated from zeroed memory of `order`.
+    /// Whether blocks allocated from zeroed memory of `order` have no marks left.
     fn allocation_removes_it(order: u32, want: Want) -> bool {
         holds(|| {
             let blocks = Lone::zeroed(order)?.allocate(order, want)?;
@@ -485,7 +486,7 @@ mod mark {
         })
     }
 
-    /// Orders the halves of `lone`: the one that `blocks` ends with, and the other.
+    /// Returns the halves of `lone`: the last of `blocks` first, then the other one.
     fn halves(lone: &Lone, blocks: &[Block]) -> [Frames; 2] {
         let [low, high] = lone.frames.halves();
         match blocks.last() {
@@ -509,8 +510,8 @@ mod mark {
 
     /// Whether the mark is `gone` from one half of a block, and on all of the `other`.
     ///
-    /// Somebody may have taken the other half before us and given it back, so a missing mark does
-    /// not tell anything until it is missing in every attempt.
+    /// The other half may have been allocated and freed by another task before, so a missing mark
+    /// proves nothing unless it is missing in every attempt.
     fn is_kept(gone: Frames, other: Frames) -> Result<bool> {
         if gone.marked() > 0 {
             return Ok(false);
@@ -621,7 +622,7 @@ mod mark {
 
         for step in 0..ROUNDS * STEPS {
             if step % STEPS == 0 {
-                // All that is free between the pieces is zeroed, and gets dirty from now on.
+                // All free memory between the pieces is zeroed, and becomes dirty from now on.
                 let registration = register_zeroer(0);
                 failed += usize::from(registration.is_err());
                 fsleep(Delta::from_millis(100));
@@ -635,7 +636,7 @@ mod mark {
                 }
                 continue;
             }
-            // Small blocks mostly, so that large ones are cut in many ways.
+            // Mostly small blocks, so that large ones are split in many ways.
             let largest = random.below(1 + MAX_ORDER as usize);
             let order = random.below(1 + largest) as u32;
             let want = [Want::Any, Want::Zeros][random.below(2)];
@@ -647,7 +648,7 @@ mod mark {
                 dirty += 1;
             }
             block.fill();
-            // Without memory for it the block is freed.
+            // If there is no memory for it, the block is freed.
             let _ = blocks.push(block, GFP_KERNEL);
         }
 
@@ -679,7 +680,7 @@ mod content {
             assert!(holds(|| {
                 let lone = Lone::zeroed(order)?;
                 let lies = lone.frames.lies();
-                // If still marked, this was a look at a zeroed block.
+                // If it is still marked, the block that was checked was zeroed.
                 if lone.frames.marked() != lone.frames.len() {
                     return Err(EAGAIN);
                 }
@@ -718,10 +719,10 @@ mod content {
 mod counted {
     use super::*;
 
-    /// Number of blocks of 32 pages of which [`HalfCounter`] found half counted as skipped.
+    /// Number of blocks of 32 pages for which [`HalfCounter`] counted half as skipped.
     static HALVES: Atomic<u32> = Atomic::new(0);
 
-    /// The real reporter, and a look at what it counts for each block.
+    /// The real reporter, which also checks what is counted for each block.
     struct HalfCounter(Zeroer);
 
     impl Operations for HalfCounter {

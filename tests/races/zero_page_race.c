@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A data race on purpose, for a test whether KCSAN finds any: as long as the
- * module is loaded two threads count with the same variable, without a lock.
+ * An intentional data race, to test whether KCSAN finds any: as long as the
+ * module is loaded, two threads increment the same variable without a lock.
  */
 #include <linux/err.h>
 #include <linux/kthread.h>

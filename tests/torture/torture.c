@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * torture - take memory, check that it is zero, fill it, free it, by every route
+ * torture - allocate memory, check that it is zero, fill it, free it, in every way
  *
  *	torture SEED SECONDS WORKERS MEBIBYTES [CGROUP]
  *
- * Each worker is a process that again and again takes memory of some kind, checks
- * every byte, fills all of it with a pattern, has something done to it
- * (reclaim, migration, fork, ...), checks the pattern, and gives the memory back in
- * some way. The same seed makes each worker do the same again; all together take
- * about MEBIBYTES. In CGROUP, whose memory.max is to be less than 64 MiB, processes
- * run out of memory and are killed.
+ * Each worker is a process that repeatedly allocates memory of some kind, checks
+ * every byte, fills all of it with a pattern, does something to it (reclaim,
+ * migration, fork, ...), checks the pattern, and frees the memory in some way. With
+ * the same seed each worker does the same again; all of them together use about
+ * MEBIBYTES. In CGROUP, whose memory.max must be less than 64 MiB, processes run out
+ * of memory and are killed.
  *
- * Prints how often what was done, as figures that scripts/vmtest/results.py describes,
- * and what is wrong as soon as it is found. Exit status: 0, 1 if something was
- * wrong, 2 if it could not be looked at.
+ * Prints how often each thing was done, as figures that scripts/vmtest/results.py
+ * describes, and errors as soon as they are found. Exit status: 0, 1 if something
+ * was wrong, 2 if it could not be checked.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -54,7 +54,7 @@
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof(*(array)))
 
-/* What the workers have done, in memory they share with their parent */
+/* Work done by the workers, in memory they share with their parent */
 struct tally {
 	__u64 rounds;
 	__u64 pages_checked;
@@ -91,7 +91,7 @@ static size_t below(size_t limit)
 	return next_random() % limit;
 }
 
-/* Memory that a worker has taken */
+/* Memory that a worker has allocated */
 struct region {
 	unsigned char *addr;
 	size_t size;
@@ -156,7 +156,7 @@ static void check_pattern(const struct region *region)
 	}
 }
 
-/* Ways to take memory: each fails if there is none. */
+/* Ways to allocate memory: each fails if there is none. */
 
 static bool map(struct region *region, int flags, int fd)
 {
@@ -203,7 +203,7 @@ static bool take_shared_huge(struct region *region)
 	return true;
 }
 
-/* A private copy of a file that is but a hole */
+/* A private mapping of a file that is a single hole */
 static bool take_private_file(struct region *region)
 {
 	int fd = memfd_create("torture", 0);
@@ -248,13 +248,13 @@ static const struct kind {
 	{ "brk", take_brk },
 };
 
-/* Write what is there already. */
+/* Write the value that is already there. */
 static void touch(unsigned char *byte)
 {
 	__atomic_store_n(byte, 0, __ATOMIC_RELAXED);
 }
 
-/* Has the memory present, in one way or another, and leaves it zero. */
+/* Populates the memory, in one way or another, and leaves it zero. */
 static void populate(struct region *region)
 {
 	switch (below(4)) {
@@ -269,14 +269,14 @@ static void populate(struct region *region)
 			touch(region->addr + i + below(PAGE));
 		break;
 	case 3:
-		/* Backwards, which is what no readahead or huge page expects */
+		/* Backwards, which neither readahead nor huge pages expect */
 		for (size_t i = region->size; i; i -= PAGE)
 			touch(region->addr + i - PAGE);
 		break;
 	}
 }
 
-/* What may be done to memory in use, which is not to change it */
+/* Operations on memory in use, which must not change its content */
 
 static void change_nothing(struct region *region)
 {
@@ -298,14 +298,14 @@ static void change_collapse(struct region *region)
 	madvise(region->addr, region->size, MADV_COLLAPSE);
 }
 
-/* Splits huge pages: each other page is mapped in another way. */
+/* Splits huge pages: every other page is mapped in a different way. */
 static void change_split(struct region *region)
 {
 	if (region->hugetlb)
 		return;
 	for (size_t i = 0; i + PAGE <= region->size && i < 64 * PAGE; i += 2 * PAGE)
 		mprotect(region->addr + i, PAGE, PROT_READ);
-	/* Cannot fail where it makes one mapping of many. */
+	/* Cannot fail, as it merges many mappings into one. */
 	if (mprotect(region->addr, region->size, PROT_READ | PROT_WRITE))
 		err(2, "mprotect");
 }
@@ -376,7 +376,7 @@ static const struct change {
 	{ "remap", change_remap },
 };
 
-/* Ways to give memory back */
+/* Ways to free memory */
 
 static void unmap(struct region *region)
 {
@@ -388,7 +388,7 @@ static void unmap(struct region *region)
 		close(region->fd);
 }
 
-/* Page by page, here and there, before the rest: leaves holes. */
+/* Single pages here and there before the rest, which leaves holes */
 static void free_in_holes(struct region *region)
 {
 	size_t step = region->hugetlb ? HUGE : PAGE;
@@ -400,7 +400,7 @@ static void free_in_holes(struct region *region)
 	unmap(region);
 }
 
-/* Gone as soon as somebody needs it. What stays is as it was, the rest is zero. */
+/* Lazily freed under pressure. What remains is unchanged, the rest is zero. */
 static void free_lazily(struct region *region)
 {
 	const __u64 *words = (const __u64 *)region->addr;
@@ -416,7 +416,7 @@ static void free_lazily(struct region *region)
 	unmap(region);
 }
 
-/* Memory that was given back and is taken again in the same place is zero. */
+/* Memory that was freed and is allocated again at the same address is zero. */
 static void free_and_take_again(struct region *region)
 {
 	/* There may be none left, which ends in SIGBUS. */
@@ -437,7 +437,7 @@ static void free_and_take_again(struct region *region)
 	unmap(region);
 }
 
-/* What was behind the end of a file is zero if the file grows again. */
+/* Memory beyond the end of a file is zero if the file grows again. */
 static void free_by_truncating(struct region *region)
 {
 	const size_t end = below(region->size);
@@ -457,7 +457,7 @@ static void free_by_truncating(struct region *region)
 	unmap(region);
 }
 
-/* A child inherits all and exits after us; its part of it is freed then. */
+/* A child inherits all and exits after us; its part is freed then. */
 static void free_by_exit(struct region *region)
 {
 	pid_t pid = fork();
@@ -473,7 +473,7 @@ static void free_by_exit(struct region *region)
 		waitpid(pid, NULL, 0);
 }
 
-/* A child takes more than there may be, with a pattern in it, and is killed. */
+/* A child uses more memory than is allowed, fills it with a pattern, and is killed. */
 static void free_by_oom(struct region *region)
 {
 	char path[256];
@@ -511,7 +511,7 @@ static const struct way {
 	{ "oom", free_by_oom },
 };
 
-/* From a page to the maximum: as many small ones as large ones */
+/* From a page to the maximum: small sizes are as frequent as large ones */
 static size_t random_size(void)
 {
 	size_t limit = PAGE << below(__builtin_ctzl(HUGE * 8 / PAGE) + 1);
@@ -551,7 +551,7 @@ static void work(time_t end)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
 
-	/* Rather one of us than who looks after us. */
+	/* The OOM killer should kill a worker rather than its parent. */
 	if (fd >= 0 && write(fd, "500", 3) != 3)
 		warn("oom_score_adj");
 	close(fd);
@@ -583,7 +583,7 @@ static void report_signal(unsigned int number, int signal)
 	       seed, number, tally[number].rounds, signal);
 }
 
-/* Looks after the workers; those that were killed for want of memory start again. */
+/* Supervises the workers; those that ran out of memory and were killed are restarted. */
 static int supervise(unsigned int count, time_t end)
 {
 	pid_t pids[WORKERS_MAX];

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fail_nth - make a system call of which one memory allocation fails
+ * fail_nth - make a system call in which one memory allocation fails
  *
  *	fail_nth insmod FILE PARAMETERS
  *	fail_nth rmmod MODULE
  *	fail_nth write FILE TEXT
  *
- * For each number N read it makes the call with its Nth allocation failing, by
- * /proc/self/fail-nth, and prints a line "RESULT LEFT": 0 or the errno's name,
- * and how many allocations were left until one would have failed, so 0 if one
- * did. A program of its own, because an interpreter allocates memory around
- * whatever it does. See Documentation/fault-injection/fault-injection.rst.
+ * For each number N that it reads, it makes the call with the Nth allocation
+ * failing, using /proc/self/fail-nth, and prints a line "RESULT LEFT": 0 or the
+ * errno's name, and how many allocations were left until one would have failed,
+ * which is 0 if one did. It is a separate program because an interpreter allocates
+ * memory around every call. See Documentation/fault-injection/fault-injection.rst.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 	fail = open_file("/proc/self/fail-nth", O_RDWR);
 	if (call != RMMOD)
 		file = open_file(argv[2], call == INSMOD ? O_RDONLY : O_WRONLY);
-	/* Nothing of this program is to be faulted in meanwhile. */
+	/* No page of this program must be faulted in meanwhile. */
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		err(1, "mlockall");
 

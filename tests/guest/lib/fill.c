@@ -4,15 +4,15 @@
  *
  *	fill MEBIBYTES thp|4k|shmem|hugetlb [scribble]
  *
- * hugetlb takes what the pool, /proc/sys/vm/nr_hugepages, has already.
+ * hugetlb uses the pages that are in the pool already, see /proc/sys/vm/nr_hugepages.
  *
  * Only the page faults are timed. Every byte is checked afterwards, as user
  * space sees it. With "scribble", all of it is overwritten before the program
- * ends, so that what it leaves behind is recognisable to whoever gets it next.
+ * ends, so that the next user of the memory can recognise what was left behind.
  *
  * Prints figures, as scripts/vmtest/results.py describes: seconds; nonzero, the
  * number of words that were not zero; huge_kib. Exit status: 0, 1 if there was a
- * byte other than zero, 2 if the memory could not be had.
+ * byte other than zero, 2 if the memory could not be allocated.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -51,7 +51,7 @@ static const struct kind *find_kind(const char *name)
 	errx(2, "unknown kind of memory: %s", name);
 }
 
-/* Map memory aligned to huge pages, nothing of which is present yet. */
+/* Map memory aligned to huge pages, none of which is present yet. */
 static void *map(size_t size, const struct kind *kind)
 {
 	uintptr_t addr;

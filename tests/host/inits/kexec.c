@@ -4,8 +4,8 @@
  *
  *	kexec KERNEL INITRAMFS COMMAND_LINE
  *
- * Nothing is stopped or written back. kexec-tools does more, and on Debian makes
- * itself part of every reboot when installed. Exit status: 1 if it is refused.
+ * Nothing is stopped or written back. kexec-tools does more and, when installed on
+ * Debian, becomes part of every reboot. Exit status: 1 if it is refused.
  */
 #define _GNU_SOURCE
 #include <err.h>

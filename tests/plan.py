@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from vmtest import invoke
 from vmtest.paths import BUILD
 
-# What a guest swaps to, unless that is zram; see tests/Makefile
+# The disk a guest swaps to, unless it uses zram; see tests/Makefile
 DISK = ("--qemu", f"-drive file={BUILD / 'disk'},if=virtio,format=raw,cache=unsafe")
-# Reports free pages, and does not wait 2 s for more of them
+# Reports free pages, without waiting 2 s for more of them
 BALLOON = ("--qemu", "-device virtio-balloon-pci,free-page-reporting=on",
            "--append", "page_reporting.page_reporting_delay_ms=100")
 
@@ -45,7 +45,7 @@ GUESTS = (
         "zeroed_memory_is_zero_and_hits.py",
         "allocated_pages_are_not_flagged.py",
         "no_data_leaks_between_processes.py",
-    # The allocator checks the flags of every page then: a free page may have PG_zero, an
+    # With this, the allocator checks the flags of every page: a free page may have PG_zero, an
     # allocated one may not.
     ), ("--append", "check_pages=1")),
     Guest("guest: who gets zeroed memory", (
@@ -84,7 +84,7 @@ GUESTS = (
         "--qemu", "-overcommit mem-lock=on")),
     Guest("guest: zeroed memory that is not zero", (
         "verify_finds_what_is_not_zero.py",
-    # The kernel is to complain of what the test spoils.
+    # The kernel has to complain about what the test corrupts.
     ), ("--allow", "BUG: memory said to be zero is not")),
     Guest("guest: memory that fails", (
         "poisoned_memory_stays_out.py",
@@ -105,7 +105,7 @@ GUESTS = (
 )
 
 
-# Besides, by kernel
+# In addition, by kernel
 MORE_GUESTS = {
     "debug": (
         Guest("guest: free pages are unmapped", (

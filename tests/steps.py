@@ -112,13 +112,13 @@ def by_file(lines):
 
 
 def short_torture(kernel, _parser, log):
-    """A minute of what `make torture` does for an hour or more."""
+    """A minute of the test that `make torture` runs for an hour or more."""
     status = run_logged(["tests/torture/run", "--minutes", "1", "--kernel", kernel.name], log)
     return [result("torture", "nothing_goes_wrong", not status, read_lines(log))]
 
 
 def run_logged(command, log):
-    """Runs a command with all it prints in the file `log`; returns its status."""
+    """Runs a command with its output in the file `log`; returns its status."""
     with open(log, "w", encoding="utf-8") as file:
         return subprocess.run(command, cwd=TOP, stdin=subprocess.DEVNULL, stdout=file,
                               stderr=subprocess.STDOUT, check=False).returncode

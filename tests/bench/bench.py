@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What measurements have in common: figures, and calls into guests.
+"""Common code of the measurements: figures, and calls into guests.
 
 A measurement is a function decorated with @measurement in a file of this directory
-that tests/bench/run imports. It runs on the host, has guests call functions of
-the same file with in_guest(), and returns figures for the table. Guest functions
-tell samples with tell(), which in_guest() returns by name.
+that tests/bench/run imports. It runs on the host, calls functions of the same file
+in guests with in_guest(), and returns figures for the table. Guest functions report
+samples with tell(), which in_guest() returns by name.
 """
 
 import inspect
@@ -28,7 +28,7 @@ from vmtest.results import samples
 
 RUN = Path("/sys/kernel/debug/zero_page_bench/run")
 
-# Free memory counts as zeroed when this share of it is; what is in the per-CPU lists may not be.
+# Free memory counts as zeroed when this share of it is; pages in the per-CPU lists may be raw.
 ZEROED = 0.98
 
 measurements = []
@@ -37,7 +37,7 @@ _told = []
 
 @dataclass
 class Row:
-    """One row of the table. target is for result, which is made of stock and value."""
+    """One row of the table. target is for result, which is computed from stock and value."""
 
     name: str
     unit: str
@@ -60,10 +60,10 @@ def ratio(name, unit, stock, ours, conditions, at_most=None):  # pylint: disable
 
 
 def no_worse(name, unit, stock, ours, conditions):
-    """Compares means of two lists of samples that vary more than they may differ; met unless
+    """Compares means of two lists of samples that vary more than the allowed difference; met unless
     ours is worse, that is higher, by more than chance explains.
 
-    A permutation test: of all ways to deal the samples to two hands, at least one in twenty has to
+    A permutation test: of all ways to divide the samples into two groups, at least one in 20 has to
     make as large a difference.
     """
     def excess(chosen, every):
@@ -78,7 +78,7 @@ def no_worse(name, unit, stock, ours, conditions):
 
 
 def share(name, part, whole, conditions, at_least=None):
-    """A part of a whole; met if it is at_least that share."""
+    """A fraction of a total; met if it is at_least that share."""
     value = part / whole
     return Row(name, "%", None, 100 * value, f"{value:.2%}",
                f">= {at_least:.0%}" if at_least else "",
@@ -96,7 +96,7 @@ class Measurement:
 
 
 def measurement(title, *kernels):
-    """Makes a function a measurement with that title, of those kernels."""
+    """Makes a function a measurement of these kernels, with this title."""
     def register(function):
         measurements.append(Measurement(title, kernels, function))
         return function
@@ -106,12 +106,12 @@ def measurement(title, *kernels):
 # On the host
 
 def progress(text):
-    """Says on stderr what is being done, on the host as in a guest."""
+    """Prints on stderr what is being done, on the host or in a guest."""
     print(f"    {text}", file=sys.stderr, flush=True)
 
 
 def in_guest(kernel, function, options=()):
-    """Boots a kernel, calls a guest function in it and returns the samples that it tells.
+    """Boots a kernel, calls a guest function in it and returns the samples that it reports.
 
     The kernels uml-stock and uml-patched run with scripts/uml, the others with scripts/vm.
     """
@@ -134,12 +134,12 @@ def in_guest(kernel, function, options=()):
 # In the guest
 
 def tell(name, *values):
-    """Has the host told samples of that name, when all is measured: printing is work, too."""
+    """Reports samples of that name to the host, once all is measured: printing is work, too."""
     _told.extend((name, value) for value in values)
 
 
 def call(function):
-    """Calls a guest function, and tells what it has to tell."""
+    """Calls a guest function, and reports its samples."""
     function()
     for name, value in _told:
         figure(name, value)
@@ -151,7 +151,7 @@ def load_bench():
 
 
 def run(operation, **parameters):
-    """Has zero_page_bench.ko do something and returns its result."""
+    """Makes zero_page_bench.ko run a measurement and returns the result."""
     line = " ".join([operation, *(f"{name}={value}" for name, value in parameters.items())])
     try:
         RUN.write_text(line)
@@ -170,7 +170,7 @@ def run_each(operation, **parameters):
 
 
 def wait_zeroed(limit=60.0):
-    """Waits until free memory is zeroed and the worker at rest."""
+    """Waits until free memory is zeroed and the worker is idle."""
     if wait_until(lambda: share_zeroed() >= ZEROED, limit, step=0.02) is None:
         raise Failure(f"only {share_zeroed():.1%} of free memory zeroed within {limit} s")
     settle(quiet=0.1, limit=limit)

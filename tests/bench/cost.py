@@ -11,8 +11,8 @@ from lib.pages import MAX_PAGE_ORDER
 ORDERS = range(MAX_PAGE_ORDER + 1)
 KINDS = ("raw", "zeroed")
 MEMORY = "1G"
-# The kernels take turns, so that what else the machine does hits both. Where the host
-# puts a guest's memory makes more of a difference: rather many boots than many rounds.
+# The kernels take turns, so that other load on the machine affects both. Where the host
+# places a guest's memory matters more, so many boots are better than many rounds.
 BOOTS, ROUNDS = 12, 2
 PAGES_A_ROUND = (256 << 20) // PAGE_SIZE
 # Pairs before each sample, of the same page, so that the allocator's code is in the caches: it
@@ -26,15 +26,15 @@ CONDITIONS = (f"UML, {MEMORY}, compound, 256 MiB a round, page structures not ca
 
 
 def clear_and_rest():
-    """Does what the worker does: clears memory, and leaves the processor alone for a while."""
+    """Does what the worker does: clears memory, and then leaves the processor idle for a while."""
     bench.run("pages", order=MAX_PAGE_ORDER, count=PAGES_A_ROUND >> MAX_PAGE_ORDER,
               zero=1, comp=1)
     time.sleep(0.05)
 
 
 def sample(state, before):
-    """Tells nanoseconds an allocation, as STATE.KIND.ORDER."""
-    # The first round finds code and data in no cache: it does not count.
+    """Reports nanoseconds per allocation, as STATE.KIND.ORDER."""
+    # In the first round, code and data are not cached: it does not count.
     for turn in range(ROUNDS + 1):
         for order in ORDERS:
             for kind in KINDS:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How much of what user space asks for is there, zeroed in advance."""
+"""How much of the memory that user space allocates is zeroed ahead of allocation."""
 
 import time
 from pathlib import Path
@@ -15,7 +15,7 @@ KINDS = {"4k": "4 KiB pages", "thp": "huge pages (THP)", "hugetlb": "hugetlb pag
 SHARE_FILLED = 0.75
 MIB_PER_HUGE_PAGE = 2
 TARGET = 0.97
-# Pools have counters of their own; a series that does not know them has no hits there.
+# Pools have counters of their own; a series without them has no hits there.
 COUNTERS = {"hugetlb": ("prezero_hit_hugetlb", "prezero_miss_hugetlb")}
 POOL_QUIET_SECONDS = 3
 
@@ -23,7 +23,7 @@ NR_HUGEPAGES = Path("/proc/sys/vm/nr_hugepages")
 
 
 def reserve(mebibytes):
-    """Has the pool of hugetlb hold so much, or nothing."""
+    """Sets the size of the hugetlb pool, or empties it."""
     pages = mebibytes // MIB_PER_HUGE_PAGE
     NR_HUGEPAGES.write_text(str(pages))
     if int(NR_HUGEPAGES.read_text()) != pages:
@@ -31,7 +31,7 @@ def reserve(mebibytes):
 
 
 def wait_pool_zeroed():
-    """Waits until the free pages of pools are zeroed, as far as that is done at all."""
+    """Waits until the free pages of pools are zeroed, if the series does that."""
     last = None
     while (now := vmstat().get("prezero_zeroed_hugetlb", 0)) != last:
         last = now
@@ -39,7 +39,7 @@ def wait_pool_zeroed():
 
 
 def fill(kind, mebibytes):
-    """Fills so much with all free memory zeroed; tells pages wanted, hits and misses."""
+    """Fills this much memory with all free memory zeroed; reports pages wanted, hits and misses."""
     if kind == "hugetlb":
         reserve(mebibytes)
         wait_pool_zeroed()
@@ -55,8 +55,8 @@ def fill(kind, mebibytes):
                             "in huge pages")
     hits, misses = (after.get(name, 0) - before.get(name, 0)
                     for name in COUNTERS.get(kind, ("prezero_hit", "prezero_miss")))
-    # More than the fill may have asked for zeros, and whoever does not ask the allocator had no
-    # hit.
+    # Other code may have asked for zeros as well, and memory that does not come from the allocator
+    # is no hit.
     wanted = max(mebibytes * PAGES_PER_MIB, hits + misses)
     for name, value in (("wanted", wanted), ("hits", hits), ("misses", misses),
                         ("mib", mebibytes), ("seconds", seconds)):

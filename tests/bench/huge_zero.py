@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What it costs that the huge zero folio is counted: once in each process that reads it."""
+"""The cost of reference counting the huge zero folio: once in each process that reads it."""
 
 import json
 import mmap
@@ -24,7 +24,7 @@ def reader():
     memory = mmap.mmap(-1, (FAULTS + 4) * THP, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     memory.madvise(MADV_HUGEPAGE)
     clock = time.perf_counter_ns
-    # The first rounds find everything there. They have the interpreter's own pages copied, which
+    # The first rounds find everything present. They copy the interpreter's own pages, which
     # it shares with its parent.
     memory[2 * THP] = 1
     samples = []
@@ -36,7 +36,7 @@ def reader():
 
 
 def read():
-    """Has all of them read; tells first and later faults."""
+    """Makes all of them read; reports first and later faults."""
     if MODULE.exists():
         load(enabled=1, batch_size=4 << 20, delay_millisecs=50)
         bench.wait_zeroed()
@@ -62,7 +62,7 @@ def read():
 
 @bench.measurement("Read faults on the huge zero page (QEMU -icount)", "stock", "patched")
 def huge_zero():
-    """What the count costs, on stock and with zero_page enabled."""
+    """The cost of the count, on stock and with zero_page enabled."""
     stock, ours = (bench.in_guest(kernel, read, options=OPTIONS) for kernel in ("stock", "patched"))
     return [
         *(bench.ratio(f"{name}: first in a process, counted, against later ones", "instructions",

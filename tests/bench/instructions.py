@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What allocations cost in instructions, in QEMU, where guest time counts them."""
+"""The cost of allocations in instructions, in QEMU, where guest time counts them."""
 
 import bench
 from lib.memory import PAGE_SIZE
@@ -20,7 +20,7 @@ NEVER_ENABLED_TARGET, PAIRS_TARGET, RAW_TARGET, ZEROED_TARGET = 1.005, 1.01, 1.1
 
 
 def sample(name, before=lambda: None, zero=0):
-    """Tells instructions of compound allocations, as NAME.ORDER."""
+    """Reports instructions of compound allocations, as NAME.ORDER."""
     for order in ORDERS:
         for _ in range(ROUNDS):
             before()
@@ -30,10 +30,10 @@ def sample(name, before=lambda: None, zero=0):
 
 
 def sample_pairs(name):
-    """Tells instructions of allocating and freeing a page; empties the per-CPU lists then.
+    """Reports instructions of allocating and freeing a page; then empties the per-CPU lists.
 
-    What they keep of one round would serve a third of the next, on the stock kernel and of raw
-    pages.
+    The pages they keep from one round would serve a third of the next, on the stock kernel and
+    for raw pages.
     """
     bench.tell(name, *bench.run_each("pages", count=PAIRS, pair=1, rounds=ROUNDS))
     shrink_per_cpu_lists()

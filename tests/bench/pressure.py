@@ -8,12 +8,12 @@ from vmtest import invoke
 from vmtest.kernel import KERNELS
 from vmtest.results import figures
 
-# Rates differ by a factor of five from one boot of the same kernel to the next: many boots, in
-# turns, and a test whether there is a difference at all.
+# Rates differ by a factor of five from one boot of the same kernel to the next. So boot many times,
+# in turns, and test whether there is a difference at all.
 BOOTS = 6
 CONDITIONS = (f"QEMU, 1 GiB, 2 CPUs, tests/bench/pressure_guest.py; mean of {BOOTS} boots of each, "
               "taking turns; p: chance that kernels without a difference differ as much")
-# What of what it is a share of
+# Each event and the event it is a share of
 RATES = {
     "THP faults that fell back": ("thp_fault_fallback", ("thp_fault_fallback", "thp_fault_alloc")),
     "compactions that failed": ("compact_fail", ("compact_fail", "compact_success")),
@@ -21,7 +21,7 @@ RATES = {
 
 
 def boot(kernel, *arguments):
-    """Runs the load in a guest; returns what it counted."""
+    """Runs the load in a guest; returns its counts."""
     bench.progress(f"{kernel} {' '.join(arguments)}")
     done = subprocess.run(
         invoke.vm(KERNELS[kernel], "tests/bench/pressure_guest.py", *arguments),

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""What huge pages and allocations become of under fragmentation and pressure, in a guest.
+"""Huge pages and allocations under fragmentation and pressure, in a guest.
 
 	pressure_guest.py [enabled]
 
 With "enabled", zero_page is loaded and zeroes what it can; without, it is never loaded. The same
 load runs in both cases: memory full of holes of one page, files in memory that come and go, and
-processes that want huge pages. Tells figures: seconds, events of /proc/vmstat, failed
+processes that want huge pages. Reports figures: seconds, events of /proc/vmstat, failed
 allocations in the kernel's log, and how many huge pages the hugetlb pool got at the end, when it
-asked for more than there can be. Fewer failures and fallbacks are better.
+asked for more than are possible. Fewer failures and fallbacks are better.
 """
 
 import random
@@ -35,7 +35,7 @@ FILE = Path("/dev/shm/pressure")
 
 
 def fragmented(mebibytes, chance):
-    """Takes memory and gives every other page of it back, at random."""
+    """Allocates memory and frees every other page of it, at random."""
     memory = Memory(mebibytes)
     pages = range(mebibytes * PAGES_PER_MIB)
     for index in chance.sample(pages, len(pages) // 2):
@@ -44,7 +44,7 @@ def fragmented(mebibytes, chance):
 
 
 def put_under_pressure(total, chance):
-    """Wants huge pages beside fragmented memory, while files come and go."""
+    """Allocates huge pages beside fragmented memory, while files come and go."""
     memory = fragmented(total * 6 // 10, chance)
     for part in (0.3, 0.4, 0.46):
         writer = subprocess.Popen(["dd", "if=/dev/zero", f"of={FILE}", "bs=64k", "status=none",
@@ -59,7 +59,7 @@ def put_under_pressure(total, chance):
 
 
 def main():
-    """Runs the load; prints what became of it."""
+    """Runs the load; prints the results."""
     enabled = sys.argv[1:] == ["enabled"]
     if enabled:
         load(enabled=1, delay_millisecs=10, batch_size=4 << 20)

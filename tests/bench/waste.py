@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Work done in vain: zeroed pages given to those who need none, and pages cleared twice.
+"""Work done in vain: zeroed pages given to users that need no zeros, and pages cleared twice.
 
-The guest tests of the same subject tell these figures, and check them with room for noise.
+The guest tests of the same subject report these figures, and check them with a margin for noise.
 """
 
 import subprocess
@@ -11,7 +11,7 @@ from vmtest import invoke
 from vmtest.kernel import KERNELS
 from vmtest.results import samples
 
-# By test file: what it tells, and what each sample of that is
+# By test file: what it reports, and what each sample means
 TESTS = {
     "page_cache_takes_raw_pages.py": (
         "waste_percent",
@@ -28,7 +28,7 @@ TESTS = {
 
 
 def told():
-    """Runs the tests in a guest; returns the samples that they tell."""
+    """Runs the tests in a guest; returns the samples that they report."""
     bench.progress("patched: guest tests")
     done = subprocess.run(
         invoke.vm(KERNELS["patched"], "tests/guest/run.sh", *TESTS, options=invoke.FILES),

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The part of tests/demo/run that runs in the guest: measures, and tells figures.
+"""The part of tests/demo/run that runs in the guest: measures, and reports figures.
 
-Those that say what has happened, "booted", "enabled", "progress" and "filled", come after those
-that say more about it.
+Figures that say what has happened, "booted", "enabled", "progress" and "filled", come after those
+that give details.
 
 usage: guest.py stock|zero_page MEBIBYTES ROUNDS
 """
@@ -35,13 +35,13 @@ def emulated():
 
 
 def wait_zeroed():
-    """Waits until the free memory is zeroed, telling how far it is."""
+    """Waits until the free memory is zeroed, reporting progress."""
     start = changed = time.monotonic()
     best = 0
     while True:
         now = time.monotonic()
         counters = vmstat()
-        # nr_free_pages is without the per-CPU lists, nr_free_prezeroed is with them.
+        # nr_free_pages does not include the per-CPU lists, nr_free_prezeroed does.
         free = counters["nr_free_pages"]
         zeroed = min(counters["nr_free_prezeroed"], free)
         if zeroed > best + PAGES_PER_MIB:
@@ -58,7 +58,7 @@ def wait_zeroed():
 
 
 def measure(kind, mebibytes):
-    """Fills memory once and tells what that took."""
+    """Fills memory once and reports the time."""
     before = vmstat()
     seconds, nonzero, huge_kib = fill(mebibytes, kind)
     after = vmstat()

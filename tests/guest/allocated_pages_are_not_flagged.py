@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The flag of zeroed pages is on free pages only, and agrees with the counters."""
+"""Only free pages have the flag of zeroed pages, and it agrees with the counters."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def flags_agree_with_the_gauge():
 
 @test
 def zones_add_up():
-    """/proc/zoneinfo has the gauge for each zone; together they are that of /proc/vmstat."""
+    """/proc/zoneinfo has the gauge for each zone; their sum is that of /proc/vmstat."""
     lines = [line.split() for line in Path("/proc/zoneinfo").read_text().splitlines()]
     zones = [int(words[1]) for words in lines if words[0] == "nr_free_prezeroed"]
     total = vmstat()["nr_free_prezeroed"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Beside a virtio balloon that reports free pages: large blocks are its, small ones are zeroed."""
+"""A virtio balloon that reports free pages gets the large blocks; small ones are zeroed."""
 
 from lib.balloon import DRIVER, device, small_blocks
 from lib.counters import settle, share_zeroed, vmstat, wait_until, zeroed
@@ -13,7 +13,7 @@ ZEROING = {"enabled": 1, "delay_millisecs": 20, "batch_size": 0}
 
 
 def scatter(mebibytes):
-    """Leaves so much memory free in single pages; returns what keeps it so."""
+    """Leaves this much memory free in single pages; returns the object that keeps it free."""
     memory = Memory(2 * mebibytes)
     for index in range(0, 2 * mebibytes * PAGES_PER_MIB, 2):
         memory.free_page(index)
@@ -36,7 +36,7 @@ def both_can_be_registered():
 
 @test
 def small_blocks_are_zeroed():
-    """What is free in single pages is zeroed, soon."""
+    """Memory that is free in single pages is zeroed soon."""
     device()
     shrink_per_cpu_lists()
     load(**ZEROING)
@@ -51,7 +51,7 @@ def small_blocks_are_zeroed():
 
 @test
 def large_blocks_are_left_to_the_balloon():
-    """However much is free, no more is zeroed than what is in small blocks."""
+    """However much is free, no more is zeroed than the memory in small blocks."""
     device()
     shrink_per_cpu_lists()
     load(**ZEROING)
@@ -61,14 +61,14 @@ def large_blocks_are_left_to_the_balloon():
     done = zeroed() - before
     zero, small, free = vmstat()["nr_free_prezeroed"], small_blocks(), vmstat()["nr_free_pages"]
     note(f"{free} pages free, {small} of them in small blocks, {zero} zero")
-    # Some for what has been merged since.
+    # Some margin for pages that have merged since.
     check(done <= 100 * PAGES_PER_MIB, f"{done // PAGES_PER_MIB} MiB were zeroed")
     check(zero <= small + 16 * PAGES_PER_MIB, f"{zero} pages are zero, {small} may be")
 
 
 @test
 def memory_is_zero_whatever_the_host_did():
-    """Memory that was reported, zeroed or neither is zero for who gets it."""
+    """Memory that was reported, zeroed or neither is zero when it is allocated."""
     device()
     load(**ZEROING)
     for _ in range(3):
@@ -92,7 +92,7 @@ def balloon_may_come_and_go():
               "without a balloon not everything is zeroed")
         (DRIVER / "bind").write_text(name)
         check((DRIVER / name).exists(), "the balloon does not come back")
-    # All that was zeroed before is reported, and not counted on any more.
+    # All memory that was zeroed before is reported, and no longer counts as zeroed.
     check(wait_until(lambda: vmstat()["nr_free_prezeroed"] <= small_blocks() + 64 * PAGES_PER_MIB,
                      60, step=1), f"{vmstat()['nr_free_prezeroed']} pages are still taken for zero")
     _, nonzero, _ = fill(500, "4k", "scribble")

@@ -27,7 +27,7 @@ def less_than_a_batch_does_not_wake_it():
 
 @test
 def a_whole_batch_wakes_it():
-    """It adds up: as much again in four parts, and a little more, is enough."""
+    """Frees add up: as much again in four parts, and a little more, is enough."""
     before = zeroed()
     for _ in range(4):
         Memory(BATCH_MIB // 6).free()
@@ -37,7 +37,7 @@ def a_whole_batch_wakes_it():
 
 @test
 def zero_wakes_it_with_every_free():
-    """With batch_size 0, freeing four MiB is enough, time and again."""
+    """With batch_size 0, freeing four MiB is enough, every time."""
     tune(batch_size=0)
     settle()
     for _ in range(3):

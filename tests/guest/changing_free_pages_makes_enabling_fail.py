@@ -14,7 +14,7 @@ from lib.module import insmod, kernel_log, load, loaded, read, rmmod, write
 
 OBSTACLES = ("page_poison=1", "init_on_free=1", "debug_pagealloc=on")
 
-# Two names of one number
+# Two names for the same number
 NOT_SUPPORTED = ("EOPNOTSUPP", "ENOTSUP")
 
 
@@ -29,7 +29,7 @@ def obstacle():
 
 @test
 def writing_enabled_says_eopnotsupp():
-    """It keeps showing 0, and the log names the obstacle."""
+    """The file still shows 0, and the log names the obstacle."""
     name = obstacle()
     load()
     lines = len(kernel_log().splitlines())

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Memory is isolated, moved and allocated in contiguous ranges, and what is said to be zero is.
+"""Memory is isolated, moved and allocated in contiguous ranges; pages marked as zero are zero.
 
-Uses the contiguous memory allocator through what it has in debugfs. Boots with cma=AREA_MIB.
+Uses the contiguous memory allocator through its debugfs files. Boots with cma=AREA_MIB.
 """
 
 import ctypes
@@ -53,12 +53,12 @@ class Area:
         return True
 
     def free(self, pages):
-        """Frees so many pages, which must be those of whole ranges."""
+        """Frees this many pages, which must be those of whole ranges."""
         (self.directory / "free").write_text(str(pages))
 
 
 def start():
-    """Has all free memory zeroed and looked at; returns the area."""
+    """Zeroes and verifies all free memory; returns the area."""
     area = Area()
     start_verified()
     settle()
@@ -74,7 +74,7 @@ def check_nothing_lies():
 
 @test
 def ranges_of_zeroed_pages():
-    """Of all sizes, aligned or not; what is allocated is not said to be zero any more."""
+    """Of all sizes, aligned or not; allocated pages are no longer marked as zero."""
     area = start()
     tune(enabled=0)
     flags = PageFlags()
@@ -105,7 +105,7 @@ def whole_area_moves_what_is_in_it():
     content = CHANCE.randbytes(1 << 20)
     for offset in range(0, memory.size, len(content)):
         memory.map[offset:offset + len(content)] = content
-    # What is free must suffice for what is moved.
+    # The free memory must suffice for the pages that are moved.
     inside = sum(frame in area.frames for frame in memory.frames())
     check(inside > 0, "nothing of it is in the area")
     migrated = vmstat()["pgmigrate_success"]
@@ -145,7 +145,7 @@ def ranges_that_cannot_be_had():
     settle()
     note(f"{len(pinned)} of {AREA_MIB} MiB have a page that is pinned")
     for _ in range(5):
-        # All of it: of less, all places it might have would be tried, one after the other.
+        # All of it: for less, all possible places would be tried, one after the other.
         check(not area.allocate(AREA_PAGES), "it can be had")
         check_gauge()
     for pair in pipes:
@@ -158,7 +158,7 @@ def ranges_that_cannot_be_had():
 
 @test
 def compaction_under_load():
-    """Zeroed pages are what others are moved to, while they are zeroed, time and again."""
+    """Other pages are moved to zeroed pages while these are being zeroed, again and again."""
     start_verified()
     moved = vmstat()["pgmigrate_success"]
     content = CHANCE.randbytes(PAGE_SIZE)

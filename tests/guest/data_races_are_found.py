@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The kernel that looks for data races finds one, so that its silence elsewhere says something."""
+"""The kernel that detects data races finds one, so that its silence elsewhere is meaningful."""
 
 import subprocess
 from pathlib import Path
@@ -22,7 +22,7 @@ def kcsan_is_enabled():
 
 @test
 def a_race_on_purpose_is_reported():
-    """Two threads that count with the same variable are reported."""
+    """Two threads that increment the same variable are reported."""
     subprocess.run(["insmod", str(MODULE)], check=True)
     try:
         check(wait_until(lambda: REPORT in kernel_log(), 30) is not None, "no report")

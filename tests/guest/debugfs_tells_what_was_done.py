@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""/sys/kernel/debug/zero_page/ tells what has been done since the module was loaded."""
+"""/sys/kernel/debug/zero_page/ shows what has been done since the module was loaded."""
 
 import errno
 import os
@@ -25,11 +25,11 @@ def facts():
 
 
 def work(pages):
-    """Zeroes free memory, `pages` at least; returns by how much the facts and vmstat grew."""
+    """Zeroes free memory, at least `pages`; returns by how much the files and vmstat grew."""
     before, zeroed_before, start = facts(), zeroed(), time.monotonic_ns()
     tune(enabled=1)
     settle()
-    # Waits for the worker: nothing is counted any more.
+    # Waits for the worker, after which nothing is counted any more.
     tune(enabled=0)
     passed = time.monotonic_ns() - start
     grown = {name: value - before[name] for name, value in facts().items()}
@@ -94,7 +94,7 @@ def facts_agree_with_vmstat():
 
 @test
 def pages_zeroed_already_are_skipped():
-    """Raw pages that merge with zeroed ones are all that is cleared."""
+    """Only raw pages are cleared when they merge with zeroed ones."""
     memory = Memory(64)
     half = memory.size // PAGE_SIZE // 2
     for index in range(half):
@@ -109,7 +109,7 @@ def pages_zeroed_already_are_skipped():
 
 @test
 def facts_stay_while_disabled():
-    """Nothing is taken off or added by disabling and enabling."""
+    """Disabling and enabling neither reduces nor increases the counts."""
     before = facts()
     Memory(64).free()
     check(facts() == before, f"{before} became {facts()} while disabled")
@@ -119,7 +119,7 @@ def facts_stay_while_disabled():
 
 @test
 def loading_again_begins_at_zero():
-    """What another load did is forgotten."""
+    """The counts of an earlier load are reset."""
     load()
     check(not any(facts().values()), f"they begin with {facts()}")
 
@@ -137,7 +137,7 @@ def rmmod_removes_the_directory():
 
 @test
 def a_file_may_be_open_when_the_module_goes():
-    """It neither keeps the module nor shows anything afterwards, and can be closed."""
+    """An open file does not pin the module, shows nothing after unloading, and can be closed."""
     load()
     files = [os.open(FACTS / name, os.O_RDONLY) for name in NAMES]
     check(all(os.read(file, 64) == b"0\n" for file in files), "they do not show 0")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""A pass starts delay_millisecs after the wake-up, also if that is changed meanwhile."""
+"""A pass starts delay_millisecs after the wake-up, even if the delay is changed meanwhile."""
 
 import time
 
@@ -14,7 +14,7 @@ LATE = 4
 
 
 def seconds_to_pass():
-    """Frees more than a batch; returns after how many seconds that is being zeroed."""
+    """Frees more than a batch; returns after how many seconds zeroing begins."""
     memory = Memory(96)
     before = zeroed()
     start = time.monotonic()
@@ -25,7 +25,7 @@ def seconds_to_pass():
 
 @test
 def passes_start_after_the_delay():
-    """Neither before nor long after it, for a long delay and for a short one."""
+    """Neither before nor long after the delay, whether that is long or short."""
     load(enabled=1, delay_millisecs=100, batch_size=32 << 20)
     for delay in (3.0, 0.1, 1.5):
         tune(delay_millisecs=round(delay * 1000))
@@ -37,7 +37,7 @@ def passes_start_after_the_delay():
 
 @test
 def a_pending_pass_follows_a_new_delay():
-    """A pass that is an hour away comes at once when the delay becomes 0."""
+    """A pass that is an hour away starts at once when the delay becomes 0."""
     settle()
     tune(delay_millisecs=3600 * 1000)
     before = zeroed()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""enabled=1 zeroes nearly all free memory; enabled=0 stops that and loses none of it."""
+"""enabled=1 zeroes nearly all free memory; enabled=0 stops zeroing and loses no zeroed pages."""
 
 import time
 
@@ -52,7 +52,7 @@ def nothing_is_zeroed_while_disabled():
 
 @test
 def disabling_keeps_what_is_zeroed():
-    """Pages zeroed before still serve those who need zeros."""
+    """Pages zeroed before still serve allocations that need zeros."""
     before = vmstat()
     check(before["nr_free_prezeroed"] > 256 * PAGES_PER_MIB,
           f"only {before['nr_free_prezeroed']} free pages are zeroed")
@@ -63,7 +63,7 @@ def disabling_keeps_what_is_zeroed():
 
 @test
 def enabling_again_goes_on():
-    """What was freed meanwhile gets zeroed."""
+    """Memory that was freed meanwhile is zeroed."""
     before = zeroed()
     tune(enabled=1)
     check(wait_until(lambda: zeroed() - before >= 64 * PAGES_PER_MIB, 20),
@@ -72,7 +72,7 @@ def enabling_again_goes_on():
 
 @test
 def a_write_that_changes_nothing_requests_a_pass():
-    """To any file: memory is zeroed although too little was freed to wake the worker."""
+    """A write to any file zeroes memory although too little was freed to wake the worker."""
     tune(batch_size=(1 << 32) - 2)
     settle()
     for name in DEFAULTS:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Whichever allocation fails, loading and enabling either work or leave nothing behind.
 
-Lets the first, the second, ... allocation of a system call fail until none is left to fail, on a
-kernel with fault injection. kmemleak looks for what was lost.
+Makes the first, the second, ... allocation of a system call fail until none is left, on a kernel
+with fault injection. kmemleak looks for lost memory.
 """
 
 import shutil
@@ -28,7 +28,7 @@ MOST = 20000
 
 
 def prepare():
-    """Has all kinds of allocations fail that are to fail."""
+    """Enables failures for all kinds of allocations."""
     for name in KINDS:
         if not (DEBUG / name).exists():
             raise Skip(f"no {name}: needs the debug kernel")
@@ -40,10 +40,10 @@ def prepare():
 
 
 def fail_each(command, nothing_left, undo):
-    """Lets one allocation after the other fail in a system call; returns how many it needs.
+    """Makes one allocation after the other fail in a system call; returns how many it makes.
 
-    A call that fails must say ENOMEM and leave nothing, which `nothing_left` looks at; what one
-    does that does not fail is undone.
+    A call that fails must return ENOMEM and leave nothing behind, which `nothing_left` checks. A
+    call that succeeds is undone.
     """
     needed = 0
     with subprocess.Popen([FAIL_NTH, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -67,7 +67,7 @@ def fail_each(command, nothing_left, undo):
 
 def check_no_leak():
     """Fails if kmemleak finds anything that was allocated since it was cleared."""
-    # It says nothing about what is younger than five seconds, and marks in one scan what it
+    # It does not report objects younger than five seconds, and marks in one scan what it
     # reports after the next.
     time.sleep(6)
     for _ in range(2):
@@ -80,7 +80,7 @@ def check_no_leak():
 def loading():
     """insmod with zeroing enabled from the start."""
     prepare()
-    # What is allocated once and kept is not to be mistaken for a leak.
+    # Memory that is allocated once and kept must not be mistaken for a leak.
     load(enabled=1)
     rmmod()
     KMEMLEAK.write_text("clear")
@@ -118,7 +118,7 @@ def enabling():
 
 @test
 def disabling():
-    """Writing 0 fails for want of the file system's buffer alone, and changes nothing then."""
+    """Writing 0 fails only if the file system gets no buffer, and then changes nothing."""
     prepare()
     load(enabled=1)
 
@@ -149,7 +149,7 @@ def unloading():
 
 @test
 def zeroing_while_allocations_fail():
-    """One in twenty fails, everywhere, for a while; then everything is as ever."""
+    """One in twenty allocations fails for a while, everywhere; then everything works again."""
     prepare()
     load(enabled=1, delay_millisecs=1, batch_size=0)
     try:

@@ -31,7 +31,7 @@ def resize(pages):
 
 
 def use():
-    """Takes a page, which must be zero, and scribbles on it; returns what was counted."""
+    """Allocates a page, which must be zero, and scribbles on it; returns what was counted."""
     memory = anonymous(MIB, mmap.MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_1GB)
     counted = fault(memory)
     memory.close()
@@ -39,7 +39,7 @@ def use():
 
 
 def check_use(hits):
-    """Takes a page; so many of its pages must be hits, and the rest misses."""
+    """Allocates a page; this many of its pages must be hits, and the rest misses."""
     counted = use()
     note(counted)
     check(counted[HIT] >= hits, f"{counted[HIT]} hits")
@@ -64,7 +64,7 @@ def page_reserved_at_boot_hits():
 
 @test
 def freed_page_is_zeroed_and_hits():
-    """What one process scribbled on, another gets as hits."""
+    """Memory that one process scribbled on is a hit for another."""
     tune(enabled=0)
     before = vmstat().get(ZEROED, 0)
     Process(use).wait()

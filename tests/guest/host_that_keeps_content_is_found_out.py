@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""A host that does not provide zeros although the guest was told so is not relied upon.
+"""If a host does not provide zeros although the guest was told so, it is no longer relied upon.
 
 The guest is booted with virtio_balloon.reported_zero=1, and its memory is locked (in QEMU
--overcommit mem-lock=on): the host cannot discard it, and says nothing.
+-overcommit mem-lock=on): the host cannot discard it, and does not report that.
 """
 
 from lib.balloon import device
@@ -17,7 +17,7 @@ LINE = "reported pages keep their content"
 
 @test
 def nothing_is_taken_for_zero():
-    """The kernel says so, once, marks no page, and memory is zero for who gets it."""
+    """The kernel logs it once and marks no page, and memory is zero when it is allocated."""
     device()
     fill(200, "4k", "scribble")
     check(wait_until(lambda: LINE in kernel_log(), 20), "the host was not found out")

@@ -29,7 +29,7 @@ def wait_reported():
 
 
 def fill_and_check(kind):
-    """Fills memory, which must be zero and hit, and has it reported again."""
+    """Fills memory, which must be zero and hit, and waits until it is reported again."""
     wait_reported()
     with Counted() as counted:
         _, nonzero, _ = fill(MIB, kind, "scribble")
@@ -39,7 +39,7 @@ def fill_and_check(kind):
 
 @test
 def reported_pages_hit():
-    """4 KiB and huge pages, time and again, with nothing cleared in advance and next to nothing then."""
+    """4 KiB and huge pages, repeatedly: nothing is pre-zeroed, next to nothing cleared later."""
     rmmod()
     for _ in range(2):
         for kind in ("4k", "thp"):
@@ -53,7 +53,7 @@ def reported_pages_hit():
 def zeroing_does_the_rest():
     """With zero_page enabled small blocks are zeroed, and large ones still come from the host."""
     wait_reported()
-    # Blocks are to be freed as a whole before the worker looks: on a slow kernel that takes longer.
+    # Blocks have to be freed as a whole before a pass: on a slow kernel that takes longer.
     load(enabled=1, delay_millisecs=20 * TIMEOUT_SCALE, batch_size=0)
     before = zeroed()
     for kind in ("4k", "thp"):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The huge zero folio, which a read of untouched huge memory maps: made of zeroed pages, shared
-by all who read, there while somebody uses it, and left by who writes."""
+"""The huge zero folio, which a read of untouched huge memory maps, is made of zeroed pages, shared
+by all readers, kept while it is in use, and replaced on a write."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ def huge_range():
 
 
 def read_huge_page(allocations):
-    """Reads a huge page that was never written, which has to allocate the folio so many times;
+    """Reads a huge page that was never written, which must allocate the folio this many times;
     returns what was counted, and the mapping and offset."""
     memory, offset = huge_range()
     with Counted() as counted:
@@ -38,13 +38,13 @@ def read_huge_page(allocations):
 
 
 def drop_unused():
-    """Runs the shrinker that frees the folio, if nobody uses it."""
+    """Runs the shrinker, which frees the folio if it is not in use."""
     Path("/proc/sys/vm/drop_caches").write_text("2")
 
 
 @test
 def first_read_takes_zeroed_pages():
-    """One folio is allocated, not before it is needed, and all of it hits."""
+    """One folio is allocated, not before it is needed, and all of its pages are hits."""
     start()
     with Setting(USE_ZERO_PAGE, 1):
         zero_scribbled_memory()
@@ -65,7 +65,7 @@ def first_read_takes_zeroed_pages():
 
 @test
 def readers_share_it_while_there_are_any():
-    """However many processes read, and whoever of them exits, there is one folio until the last."""
+    """However many processes read, whichever of them exits, there is one folio until the last."""
     with Setting(USE_ZERO_PAGE, 1):
         drop_unused()
         ready, said_ready = os.pipe()
@@ -96,7 +96,7 @@ def readers_share_it_while_there_are_any():
 
 @test
 def writers_leave_it():
-    """Who writes gets a huge page of their own, in parent and child."""
+    """A write allocates a private huge page, in parent and child."""
     with Setting(USE_ZERO_PAGE, 1):
         drop_unused()
         _, memory, offset = read_huge_page(allocations=1)
@@ -111,7 +111,7 @@ def writers_leave_it():
         memory[offset + 5] = 9
         check(memory[offset:offset + 8] == b"\0\0\0\0\0\x09\0\0", "the parent's page is wrong")
         check(memory[offset + 8:offset + THP] == bytes(THP - 8), "the rest is not zero")
-        # The folio itself is as it was.
+        # The folio itself is unchanged.
         Process(read_huge_page, 0).wait()
 
 

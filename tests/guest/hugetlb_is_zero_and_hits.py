@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Huge pages of hugetlb are zero and served from zeroed pages, wherever the pool has them from."""
+"""Huge pages of hugetlb are zero and served from zeroed pages, wherever the pool got them."""
 
 import mmap
 import os
@@ -51,7 +51,7 @@ def take(what, memory, enough=0.95):
 
 
 def pool_zeroed():
-    """Returns how many pages of pools have been zeroed in advance since boot."""
+    """Returns how many pages of pools have been pre-zeroed since boot."""
     return vmstat().get(ZEROED, 0)
 
 
@@ -63,7 +63,7 @@ def wait_for_pool(before):
 
 
 def zero_scribbled_pool():
-    """Has another process scribble over the whole pool, and then all of it zeroed."""
+    """Lets another process scribble over the whole pool, and then zeroes all of it."""
     tune(enabled=0)
     before = pool_zeroed()
     Process(use_and_scribble).wait()
@@ -73,7 +73,7 @@ def zero_scribbled_pool():
 
 @test
 def fresh_pages_hit():
-    """The pool gets pages that were zeroed before, and knows that they are."""
+    """The pool gets pages that were zeroed before, and knows that they are zero."""
     start()
     zero_scribbled_memory()
     # Nothing zeroes the pool itself now.
@@ -86,7 +86,7 @@ def fresh_pages_hit():
 
 @test
 def freed_pages_are_zeroed_and_hit():
-    """What one process scribbled on, another gets as hits; time and again."""
+    """Memory that one process scribbled on is a hit for another, repeatedly."""
     for _ in range(3):
         zero_scribbled_pool()
         take("pool", anonymous(MIB, mmap.MAP_PRIVATE | MAP_HUGETLB))
@@ -105,7 +105,7 @@ def freeing_pages_wakes_the_worker():
 
 @test
 def pages_taken_again_at_once_miss():
-    """Freed pages that nobody has zeroed yet are cleared when they are used."""
+    """Freed pages that have not been zeroed yet are cleared when they are used."""
     tune(enabled=0)
     Process(use_and_scribble).wait()
     counted = fault(anonymous(MIB, mmap.MAP_PRIVATE | MAP_HUGETLB))
@@ -116,7 +116,7 @@ def pages_taken_again_at_once_miss():
 
 @test
 def part_of_the_pool_that_is_zeroed_hits():
-    """With half of the pool raw, both halves are zero; hits and misses are what they are."""
+    """With half of the pool raw, both halves are zero, and hits and misses are counted as such."""
     zero_scribbled_pool()
     tune(enabled=0)
     half = anonymous(MIB // 2, mmap.MAP_PRIVATE | MAP_HUGETLB)
@@ -131,7 +131,7 @@ def part_of_the_pool_that_is_zeroed_hits():
 
 @test
 def private_copies_are_not_zeroed():
-    """A page that is copied on write has the content of the other, and is raw afterwards."""
+    """A page that is copied on write has the content of the original, and is raw afterwards."""
     zero_scribbled_pool()
     tune(enabled=0)
     memory = anonymous(MIB // 2, mmap.MAP_PRIVATE | MAP_HUGETLB)
@@ -181,7 +181,7 @@ def memfd_is_zero_and_hits():
 
 @test
 def pages_without_memory_map_of_their_own_hit():
-    """Of most of their pages there is no struct page that could be written to."""
+    """Most of their pages have no struct page that could be written to."""
     resize(0)
     with Setting("/proc/sys/vm/hugetlb_optimize_vmemmap", 1):
         resize(PAGES)
@@ -192,7 +192,7 @@ def pages_without_memory_map_of_their_own_hit():
 
 @test
 def surplus_pages_are_zero_and_hit():
-    """Without a pool, pages come from the page allocator when they are wanted."""
+    """Without a pool, pages come from the page allocator on demand."""
     resize(0)
     zero_scribbled_memory()
     with Setting(POOL / "nr_overcommit_hugepages", PAGES):
@@ -203,7 +203,7 @@ def surplus_pages_are_zero_and_hit():
 
 @test
 def scribbled_pool_goes_back_raw():
-    """Pages that leave the pool for the page allocator are not taken for zero there."""
+    """Pages that return from the pool to the page allocator are not taken for zero there."""
     tune(enabled=0)
     resize(PAGES)
     Process(use_and_scribble).wait()

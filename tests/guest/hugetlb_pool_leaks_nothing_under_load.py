@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Pages of a hugetlb pool are zero for whoever gets them while the worker is zeroing the pool."""
+"""Pages of a hugetlb pool are zero when allocated while the worker is zeroing the pool."""
 
 import errno
 import itertools
@@ -29,7 +29,7 @@ MAP_HUGETLB = 0x40000
 def populate(memory):
     """Faults in a mapping; returns False if the pool has no pages after all.
 
-    Stock 7.3.4 does that, too, about once in 2,000 times: __unmap_hugepage_range() gives a
+    Stock 7.3.4 does the same about once in 2,000 times: __unmap_hugepage_range() gives a
     page's reservation back as the pool has no surplus, then the pool shrinks, and
     free_huge_folio() frees the page as surplus.  More pages are reserved than there are, until
     munmap() ends.
@@ -43,7 +43,7 @@ def populate(memory):
 
 
 def use_pool(mebibytes, end):
-    """Takes pages, which must be zero, scribbles on them and gives them back, until `end`."""
+    """Allocates pages, which must be zero, scribbles on them and frees them, until `end`."""
     rounds = 0
     while time.monotonic() < end:
         try:
@@ -61,8 +61,8 @@ def use_pool(mebibytes, end):
 
 
 def use_and_resize():
-    """Has the pool used while it grows and shrinks and zeroing comes and goes; returns counters."""
-    # A pass gets to the pools after the free lists.
+    """Uses the pool while it grows and shrinks and zeroing starts and stops; returns counters."""
+    # A pass processes the pools after the free lists.
     settle()
     end = time.monotonic() + SECONDS
     users = [Process(use_pool, mebibytes, end) for mebibytes in (2, 6, 16, 32)]
@@ -85,7 +85,7 @@ def use_and_resize():
 
 @test
 def every_user_of_the_pool_gets_zeros():
-    """The pool grows and shrinks, zeroing is switched on and off, the module comes and goes."""
+    """The pool is resized, zeroing enabled and disabled, the module loaded and unloaded."""
     start()
     OVERCOMMIT.write_text("8")
     # On a busy machine the worker may not come in time.

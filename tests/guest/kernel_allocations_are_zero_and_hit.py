@@ -20,7 +20,7 @@ MIB = 64
 
 
 def allocate(command):
-    """Has the module allocate MIB MiB, check and overwrite it, and free it."""
+    """Makes the module allocate MIB MiB, check and overwrite it, and free it."""
     zero_scribbled_memory()
     with Counted() as counted:
         RUN.write_text(f"{command} check=1 dirty=1")
@@ -49,7 +49,7 @@ def vmalloc_is_zero_and_hits():
 
 @test
 def large_kmalloc_is_zero_and_hits():
-    """Beyond what slabs serve."""
+    """Sizes larger than the slabs serve."""
     for _ in range(2):
         counted = allocate(f"kmalloc bytes={1 << 20} count={MIB}")
         check_hits("kmalloc", counted, "prezero_hit_kernel", MIB)
@@ -57,7 +57,7 @@ def large_kmalloc_is_zero_and_hits():
 
 @test
 def memory_used_again_at_once_is_zero():
-    """The second round gets what the first has overwritten."""
+    """The second round gets the memory that the first has overwritten."""
     for command in (f"vmalloc bytes={MIB << 20}", f"kmalloc bytes={1 << 20} count={MIB}"):
         allocate(f"{command} rounds=2")
 

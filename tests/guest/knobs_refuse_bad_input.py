@@ -6,7 +6,7 @@ from lib.ksft import check, main, test
 from lib.module import DEFAULTS, load, read, write
 from lib.pages import MAX_PAGE_ORDER
 
-# No number for any knob
+# Not a number for any knob
 BAD = (
     "\n", "\n\n", " ", "x", "yes", "on", "Y", "true", "null",
     "-1", "-0", "+1", "0x1", "0b1", "1e1", "1.0", "1,0", "1_0", "1k", "1K", "1 2",
@@ -19,7 +19,7 @@ MORE_THAN_32_BITS = (
     "max", str((1 << 32) - 1), str(1 << 32), str((1 << 32) + 1), str(1 << 63),
 )
 
-# Out of one knob's range
+# Out of the range of one knob
 TOO_LARGE = {
     "enabled": ("2", "10", "4294967294", *MORE_THAN_32_BITS),
     "mini_order": (str(MAX_PAGE_ORDER + 1), "64", "4294967294", *MORE_THAN_32_BITS),
@@ -34,20 +34,20 @@ def state():
 
 
 def refused(name, **parameters):
-    """Checks that `name` takes no bad value and that none changes anything."""
+    """Checks that `name` accepts no bad value and that none changes anything."""
     load(**parameters)
     before = state()
     for text in (*BAD, *TOO_LARGE.get(name, ())):
         result = write(name, text)
         check(result == "EINVAL", f"{name} gives {result} for {text[:40]!r}")
         check(state() == before, f"{text[:40]!r} to {name} made {before} {state()}")
-    # A write of no bytes at all does not even get to the module.
+    # A write of 0 bytes does not reach the module.
     check(write(name, "") == 0 and state() == before, f"nothing to {name} changed {before}")
 
 
 @test
 def enabled_refuses():
-    """Neither starts nor stops."""
+    """Bad input neither starts nor stops zeroing."""
     refused("enabled")
     refused("enabled", enabled=1)
 

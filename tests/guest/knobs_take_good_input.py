@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Every knob takes its whole range, with or without a newline, enabled or not."""
+"""Every knob accepts its whole range, with or without a newline, enabled or not."""
 
 from lib.ksft import check, main, test
 from lib.module import load, read, write
@@ -16,7 +16,7 @@ GOOD = {
 
 
 def accepted(name, text, shown):
-    """Checks that `name` takes `text` and then shows `shown`."""
+    """Checks that `name` accepts `text` and then shows `shown`."""
     result = write(name, text)
     check(result == 0, f"{name} refuses {text!r}: {result}")
     check(read(name) == f"{shown}\n", f"{name} shows {read(name)!r} after {text!r}")
@@ -39,7 +39,7 @@ def whole_range_while_disabled():
 
 @test
 def whole_range_while_enabled():
-    """The same, each applied to a reporter at work."""
+    """The same, each applied to an active reporter."""
     whole_range(enabled=1)
 
 

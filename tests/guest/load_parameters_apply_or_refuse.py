@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Load-time parameters do what the files do; a bad one keeps the module out."""
+"""Load-time parameters do the same as the files; with a bad one the module is not loaded."""
 
 from lib.counters import wait_until, zeroed
 from lib.ksft import check, main, test
@@ -28,7 +28,7 @@ def good_parameters_show_in_the_files():
 
 @test
 def missing_parameters_are_defaults():
-    """One given, the others as they are without any."""
+    """If one is given, the others have their defaults."""
     load(mini_order=4)
     for name, value in {**DEFAULTS, "mini_order": 4}.items():
         check(read(name) == f"{value}\n", f"{name} shows {read(name)!r}, not {value}")
@@ -44,7 +44,7 @@ def enabled_zeroes_without_a_write():
 
 @test
 def bad_parameters_refuse_to_load():
-    """EINVAL, a line in the log that names the parameter, and nothing is left behind."""
+    """EINVAL, a line in the log that names the parameter, and nothing left behind."""
     rmmod()
     for name, values in BAD.items():
         for value in values:

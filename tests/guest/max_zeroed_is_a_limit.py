@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""No more free memory is zeroed than max_zeroed says, and that much soon again.
+"""No more free memory is zeroed than max_zeroed, and that much is zeroed again soon.
 
 Needs memory that is not zeroed yet, in two zones of about the same size.
 """
@@ -14,7 +14,7 @@ from lib.module import kernel_log, load, tune
 from lib.states import shrink_per_cpu_lists
 
 LIMIT = 64
-# The global counter is behind those of the processors.
+# The global counter lags behind the per-CPU ones.
 LAG = 1
 
 
@@ -34,7 +34,7 @@ def zones():
 
 
 def check_limit(limit):
-    """Fails unless as much is zeroed as may be, but for less than a block of 4 MiB in each zone."""
+    """Fails unless the limit is reached, except for less than a block of 4 MiB in each zone."""
     least = limit - 2 * 4
     wait_until(lambda: least <= zeroed_mib(), 20)
     settle(quiet=0.5)
@@ -44,7 +44,7 @@ def check_limit(limit):
 
 @test
 def each_zone_has_its_share():
-    """What is first in memory, and allocated from last, does not use up the limit."""
+    """The zone that is first in memory, and allocated from last, does not use up the limit."""
     shrink_per_cpu_lists()
     load(enabled=1, max_zeroed=LIMIT << 20, delay_millisecs=50, batch_size=0)
     check_limit(LIMIT)
@@ -60,7 +60,7 @@ def each_zone_has_its_share():
 
 @test
 def limit_is_reached_and_kept():
-    """Also when it has been raised, or what was zeroed has been used."""
+    """Also after the limit was raised, or zeroed memory was used."""
     shrink_per_cpu_lists()
     load(enabled=1, max_zeroed=LIMIT << 20, delay_millisecs=50, batch_size=0)
     check_limit(LIMIT)
@@ -75,13 +75,13 @@ def limit_is_reached_and_kept():
 
 @test
 def lowering_it_takes_nothing_back():
-    """What is zeroed stays so, but no more is until it has been used."""
+    """Zeroed memory stays zeroed, but no more is zeroed until it has been used."""
     load(enabled=1, max_zeroed=2 * LIMIT << 20, delay_millisecs=50, batch_size=0)
     check_limit(2 * LIMIT)
     tune(max_zeroed=LIMIT << 20)
     settle(quiet=0.5)
     check(zeroed_mib() > LIMIT, "zeros were forgotten")
-    # Of both zones
+    # Both zones
     fill(mib_total() * 7 // 10, "4k", "scribble")
     check_limit(LIMIT)
 

@@ -33,7 +33,7 @@ class Block:
         return (self.path / "state").read_text().strip()
 
     def set(self, state):
-        """Takes it online or offline; fails with what the kernel says."""
+        """Sets it online or offline; fails with the kernel's error."""
         (self.path / "state").write_text(state)
 
 
@@ -46,7 +46,7 @@ def dimm():
 
 
 def online():
-    """Has all of the DIMM online, movable; returns its blocks."""
+    """Sets all of the DIMM online, as movable memory; returns its blocks."""
     blocks = dimm()
     for block in blocks:
         if block.state() == "offline":
@@ -74,7 +74,7 @@ def memory_that_is_added_is_zeroed():
 
 @test
 def offline_memory_has_no_flags():
-    """What was known is forgotten; back online it is as good as new."""
+    """Offlining unmarks the pages; back online, the memory is like new."""
     start_verified()
     blocks = online()
     settle()
@@ -95,7 +95,7 @@ def offline_memory_has_no_flags():
 
 @test
 def memory_comes_and_goes_while_it_is_zeroed():
-    """Again and again, beside somebody who uses memory."""
+    """Again and again, while another process uses memory."""
     start_verified()
     blocks, end, failures = online(), threading.Event(), []
 
@@ -125,7 +125,7 @@ def memory_comes_and_goes_while_it_is_zeroed():
 
 @test
 def memory_is_removed_for_good():
-    """The DIMM is ejected, with zeroing at work."""
+    """The DIMM is ejected while zeroing is enabled."""
     start_verified()
     blocks, total = online(), mib_total()
     eject = [path for path in Path("/sys/bus/acpi/devices").glob("PNP0C80:*/eject")]

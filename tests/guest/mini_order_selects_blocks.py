@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """mini_order is the smallest block that gets zeroed: free blocks of known order are watched.
 
-Memory is taken and some pages of it are given back such that their neighbours stay taken, so the
-freed blocks cannot merge and their order is known. /proc/kpageflags then tells which were zeroed.
+Memory is allocated and some pages of it are freed such that their neighbours stay in use, so the
+freed blocks cannot merge and their order is known. /proc/kpageflags shows which were zeroed.
 """
 
 from lib.counters import settle
@@ -22,7 +22,7 @@ def fragment_small(memory):
     index = {frame: number for number, frame in enumerate(frames)}
     freed = {0: [], 2: []}
     for frame in sorted(index):
-        # A group of 8 pages that is all ours: the other half of it stays ours.
+        # A group of 8 pages that are all ours; the other half of it stays ours.
         if frame % 8 or any(frame + offset not in index for offset in range(8)):
             continue
         order = 2 if frame // 8 % 2 else 0
@@ -47,7 +47,7 @@ def fragment_huge(memory):
 
 
 def zeroed_share(flags, frames, order):
-    """Returns which part of the free blocks was zeroed, and how many blocks that is out of."""
+    """Returns which share of the free blocks was zeroed, and the number of blocks."""
     free, zero = flags.bits(flags.BUDDY), flags.bits(flags.PREZEROED)
     whole = b"\1" * (1 << order)
     free_blocks = [frame for frame in frames if free[frame:frame + (1 << order)] == whole]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The module can be loaded and unloaded at any time, and no memory is lost by it."""
+"""The module can be loaded and unloaded at any time, without losing memory."""
 
 import random
 import subprocess
@@ -36,7 +36,7 @@ class Load(threading.Thread):
             self.rounds += 1
 
     def finish(self):
-        """Stops it and passes its failure on."""
+        """Stops it and raises its failure."""
         self.stop.set()
         self.join()
         check(not self.failure, self.failure)
@@ -44,9 +44,9 @@ class Load(threading.Thread):
 
 
 def look():
-    """Returns how many pages are known of, free or used, and how many of these are in slabs.
+    """Returns how many pages are accounted for, free or used, and how many of these are in slabs.
 
-    Used ones have to be counted as well: threads leave stacks behind, which are huge pages at times.
+    Used pages have to be counted as well: threads leave stacks behind, some in huge pages.
     """
     now = vmstat()
     lines = [line.split() for line in Path("/proc/zoneinfo").read_text().splitlines()]
@@ -57,10 +57,10 @@ def look():
 
 
 def usage():
-    """Returns the same when things have calmed down.
+    """Returns the same once the system is idle.
 
     Per-CPU lists shrink when they are idle. Pages that leave them between the reading of the two
-    files are in neither: of several looks, the one that saw most is right.
+    files are in neither: of several readings, the largest is right.
     """
     Path("/proc/sys/vm/drop_caches").write_text("3")
     looks = []
@@ -72,8 +72,8 @@ def usage():
 
 @test
 def reloading_under_load_loses_nothing():
-    """200 times, enabled and at work, while others allocate, check, scribble and free."""
-    # Warm up what stays allocated after the first use.
+    """200 times, enabled and active, while other processes allocate, check, scribble and free."""
+    # Warm up: some memory stays allocated after the first use.
     load(enabled=1, delay_millisecs=0, batch_size=0)
     fill(LOAD_MIB, "4k")
     rmmod()

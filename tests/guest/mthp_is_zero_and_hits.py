@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Anonymous folios of every size there is are zero, and served from zeroed pages."""
+"""Anonymous folios of all sizes are zero, and served from zeroed pages."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +22,7 @@ def folios_allocated(directory):
 
 
 def take(kib):
-    """Takes memory in folios of a size, the only one allowed; leaves it scribbled on."""
+    """Allocates memory in folios of one size, the only one allowed; leaves it scribbled on."""
     with ExitStack() as settings:
         for size, directory in SIZES.items():
             settings.enter_context(
@@ -42,7 +42,7 @@ def take(kib):
 
 @test
 def folios_of_every_size_are_zero_and_hit():
-    """One size after the other; each gets memory that the one before has scribbled on."""
+    """One size after the other; each gets memory that the previous one has scribbled on."""
     start()
     check(len(SIZES) >= 8, f"only the sizes {sorted(SIZES)}")
     too_few = []
@@ -57,7 +57,7 @@ def folios_of_every_size_are_zero_and_hit():
 
 @test
 def raw_folios_of_every_size_are_zero():
-    """Memory that nobody zeroed in advance is cleared as ever, in blocks half zeroed as well."""
+    """Memory that was not pre-zeroed is cleared on allocation, also in half-zeroed blocks."""
     zero_scribbled_memory()
     for kib in sorted(SIZES):
         take(kib)

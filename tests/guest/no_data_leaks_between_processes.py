@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Nobody sees another's data, however memory is passed around while the worker is at it."""
+"""No process sees the data of another, however memory is reused while the worker is active."""
 
 import subprocess
 import time
@@ -24,7 +24,7 @@ def write_file(path, mebibytes):
 
 @test
 def every_process_starts_with_zeros():
-    """Processes of all kinds check their memory, scribble over it and leave, in parallel."""
+    """Processes of all kinds check their memory, scribble over it and exit, in parallel."""
     load(enabled=1, delay_millisecs=0, batch_size=0)
     share = mib_total() // 8
     before = vmstat()
@@ -49,7 +49,7 @@ def every_process_starts_with_zeros():
 
 @test
 def zeroed_page_written_as_file_is_raw_again():
-    """A zeroed page handed out raw and written to must not count as zeroed once it is free."""
+    """A zeroed page that is allocated without __GFP_ZERO and written to is raw once it is free."""
     for _ in range(3):
         settle()
         file = Path("/dev/shm/scribble")

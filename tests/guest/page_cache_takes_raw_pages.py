@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Reading files does not use zeroed pages up while there are raw ones.
+"""Reading files does not use up zeroed pages while there are raw ones.
 
-Boots with a directory of the host at hand as the 9p file system "files"; it is mounted here such
-that its files are cached, and has a large file, "hole".
+Boots with a directory of the host as the 9p file system "files"; it is mounted here such that its
+files are cached, and contains a large file, "hole".
 """
 
 import subprocess
@@ -56,7 +56,7 @@ def check_reading(leave_raw):
 
 @test
 def raw_pages_freed_last_are_taken():
-    """They are where the allocator looks first anyway."""
+    """Raw pages are where the allocator looks first anyway."""
     FILES.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "9p", "-o", "trans=virtio,version=9p2000.L,cache=loose,"
                     "msize=512000,ro", "files", FILES], check=True)
@@ -66,13 +66,13 @@ def raw_pages_freed_last_are_taken():
 
 @test
 def raw_pages_anywhere_are_taken():
-    """Zeroing was stopped half way, so that raw and zeroed blocks are as the worker left them."""
+    """Zeroing was stopped halfway, so that raw and zeroed blocks are as the worker left them."""
     check_reading(stop_in_the_middle)
 
 
 @test
 def page_cache_that_is_dropped_is_raw():
-    """What was read does not become the memory of a process."""
+    """Data that was read does not show up in the memory of a process."""
     drop_caches()
     memory = anonymous(mib_total() * 6 // 10)
     memory.madvise(MADV_POPULATE_WRITE)

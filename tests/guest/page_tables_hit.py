@@ -11,7 +11,7 @@ from lib.ksft import check, main, note, test
 from lib.memory import MADV_NOHUGEPAGE, PAGE_SIZE, address
 from lib.states import start, zero_scribbled_memory
 
-# What one page table maps
+# Memory that one page table maps
 RANGE = 2 << 20
 RANGES = 8192
 ENTRIES = RANGE // PAGE_SIZE
@@ -37,7 +37,7 @@ def present(where):
 
 @test
 def sparse_memory_needs_page_tables_that_hit():
-    """A byte is read in each of many ranges: no page is allocated but for the tables."""
+    """A byte is read in each of many ranges: only page tables are allocated."""
     start()
     memory = mmap.mmap(-1, RANGES * RANGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
     memory.madvise(MADV_NOHUGEPAGE)

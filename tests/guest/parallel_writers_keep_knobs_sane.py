@@ -54,7 +54,7 @@ class Writer(threading.Thread):
 
 @test
 def writers_on_all_files_at_once():
-    """Two writers a file, beside processes that check and scribble over memory."""
+    """Two writers per file, while processes check and scribble over memory."""
     load(enabled=1, delay_millisecs=0, batch_size=0)
     end = time.monotonic() + SECONDS
     writers = [Writer(name, end) for name in VALUES for _ in range(2)]
@@ -72,11 +72,11 @@ def writers_on_all_files_at_once():
 
 @test
 def it_still_works_afterwards():
-    """With good settings the worker does its job, and the module can be unloaded."""
+    """With good settings the worker zeroes memory, and the module can be unloaded."""
     tune(enabled=0, mini_order=0, batch_size=0, delay_millisecs=0, max_zeroed="max")
     tune(enabled=1)
     settle()
-    # Or what is freed stays in the lists of a CPU, where the worker does not look.
+    # Otherwise freed pages stay in per-CPU lists, which the worker does not process.
     shrink_per_cpu_lists()
     memory = Memory(64)
     before = zeroed()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""In a block that is zeroed but for a few pages, only these are cleared, not all of it."""
+"""In a block that is zeroed except for a few pages, only these are cleared, not all of it."""
 
 import mmap
 import random
@@ -12,7 +12,7 @@ from lib.ksft import check, figure, main, note, test
 from lib.memory import MADV_NOHUGEPAGE, PAGES_PER_MIB, PAGE_SIZE, Memory, anonymous
 from lib.states import start
 
-# What the module has cleared, those included that were zero already
+# Pages the module has cleared, including those that were already zero
 CLEARED = Path("/sys/kernel/debug/zero_page/pages_cleared")
 
 MIB = 384
@@ -22,7 +22,7 @@ AT_MOST = 1.2
 
 
 def cleared_by(action):
-    """Returns how many pages get cleared due to action()."""
+    """Returns how many pages are cleared because of action()."""
     settle()
     before = zeroed(), int(CLEARED.read_text())
     action()
@@ -31,12 +31,12 @@ def cleared_by(action):
 
 
 def background():
-    """Returns how many pages get cleared though nobody frees any."""
+    """Returns how many pages are cleared although none are freed."""
     return cleared_by(lambda: time.sleep(0.1))
 
 
 def check_cost(what, count, dirty):
-    """Fails if clearly more was cleared than had been written to, or less."""
+    """Fails if clearly more or fewer pages were cleared than had been written to."""
     cost = count / dirty
     note(f"{what}: {count} pages cleared, {dirty} dirtied")
     figure("cleared_per_dirtied", f"{cost:.3f}")
@@ -57,7 +57,7 @@ def raw_pages_in_zeroed_blocks_are_zeroed_alone():
     count = cleared_by(free_all_but_single_pages)
     check_cost("around single pages", count, pages * (APART - 1) // APART)
     noise = background()
-    # All of it, but not its page tables.
+    # All of it, except its page tables.
     count = cleared_by(lambda: memory.free_page(0, pages))
     note(f"{noise} pages are cleared without us")
     check_cost("single pages", count - noise, pages // APART)
@@ -65,7 +65,7 @@ def raw_pages_in_zeroed_blocks_are_zeroed_alone():
 
 @test
 def churn_costs_what_is_dirtied():
-    """Scattered pages of a big mapping are dirtied, freed and zeroed, time and again."""
+    """Scattered pages of a big mapping are dirtied, freed and zeroed, again and again."""
     memory = anonymous(MIB)
     memory.madvise(MADV_NOHUGEPAGE)
     chance = random.Random(1)
@@ -76,7 +76,7 @@ def churn_costs_what_is_dirtied():
             memory[index * PAGE_SIZE] = 1
         memory.madvise(mmap.MADV_DONTNEED)
 
-    # Page tables are there after that.
+    # The page tables exist after that.
     dirty_and_free(range(0, pages, 256))
     noise = background()
     total = 0

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""A page whose memory has failed is in nobody's hands again, zeroed or not, nor is its flag.
+"""A page whose memory has failed is never allocated again, zeroed or not, and has no flag.
 
-Failures are injected, by what hwpoison-inject has in debugfs, into free pages that are zeroed,
-into blocks that are being zeroed, and next to others.
+Failures are injected, with the debugfs files of hwpoison-inject, into free pages that are zeroed,
+into blocks that are being zeroed, and next to other failures.
 """
 
 import errno
@@ -22,7 +22,7 @@ from lib.states import check_all_zero, start_verified
 INJECT = Path("/sys/kernel/debug/hwpoison")
 SOFT_OFFLINE = Path("/sys/devices/system/memory/soft_offline_page")
 PAGES = 64
-# Of blocks in which pages are to fail: there soon are no larger ones that are whole.
+# Order of the blocks in which pages fail: soon there are no larger intact ones.
 ORDER = 7
 CHANCE = random.Random(1)
 
@@ -35,7 +35,7 @@ def corrupted():
 
 
 def fail(frame):
-    """Has the memory of a page fail; a page that is isolated is marked only, and called busy."""
+    """Makes the memory of a page fail; an isolated page is only marked, and reported as busy."""
     file = os.open(INJECT / "corrupt-pfn", os.O_WRONLY)
     try:
         os.write(file, str(frame).encode())
@@ -47,7 +47,7 @@ def fail(frame):
 
 
 def start():
-    """Has all free memory zeroed; pages are looked at when they are allocated."""
+    """Zeroes all free memory; pages are verified when they are allocated."""
     start_verified()
     settle()
 
@@ -71,7 +71,7 @@ def check_not_in_use(frames):
 
 
 def check_flags(frames):
-    """Fails unless all of these have failed for good and none is said to be zero."""
+    """Fails unless all of these have failed for good and none is marked as zero."""
     flags = PageFlags()
     failed, zeroed = flags.bits(flags.HWPOISON), flags.bits(flags.PREZEROED)
     check(all(failed[frame] for frame in frames), "not all of them are marked as failed")
@@ -101,12 +101,12 @@ def free_zeroed_pages():
 
 @test
 def pages_of_blocks_that_are_being_zeroed():
-    """While memory is freed and zeroed again all the time; nothing that fails gets lost."""
+    """While memory is freed and zeroed again all the time; no failure is lost."""
     start()
     frames, before, end = set(), corrupted(), time.monotonic() + 10
     while time.monotonic() < end:
         tune(enabled=0)
-        # Huge: who takes single pages meanwhile, such as this process, gets others.
+        # Huge, so that allocations of single pages meanwhile, as by this process, get others.
         memory = Memory(200, huge=True)
         candidates = memory.frames()
         memory.free()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Shared memory that is faulted in gets zeroed pages; pages that write(2) fills anyway do not."""
+"""Shared memory that is faulted in gets zeroed pages; memory that write(2) fills does not."""
 
 import mmap
 import os
@@ -74,7 +74,7 @@ def write_file(size):
 
 @test
 def written_files_take_raw_pages():
-    """Nothing is a hit, and next to nothing waste, while there are raw pages."""
+    """Nothing is a hit, and next to nothing is waste, while there are raw pages."""
     size = mib_total() // 4
     for leave_raw in (free_raw_last, stop_in_the_middle):
         leave_raw(2 * size)
@@ -86,7 +86,7 @@ def written_files_take_raw_pages():
 
 @test
 def rest_of_a_partly_written_page_is_zero():
-    """Whether the page was zeroed in advance, raw, or allocated by fallocate(2)."""
+    """Whether the page was pre-zeroed, raw, or allocated by fallocate(2)."""
     words = b"written"
     free_raw_last(mib_total() // 3)
     for size, allocate in ((16, False), (16, True), (mib_total() // 2, False)):

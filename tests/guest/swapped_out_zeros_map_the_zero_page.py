@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Reading zeros that were swapped out maps the zero page, where that is allowed."""
+"""Reading zero-filled pages that were swapped out maps the zero page, where that is allowed."""
 
 import ctypes
 import fcntl
@@ -78,7 +78,7 @@ class Cgroup:
         self.path.rmdir()
 
     def enter(self):
-        """Moves this process there."""
+        """Moves this process into the cgroup."""
         (self.path / "cgroup.procs").write_text("0")
 
     def swap(self):
@@ -86,14 +86,14 @@ class Cgroup:
         return int((self.path / "memory.swap.current").read_text())
 
     def empty_swap_cache(self):
-        """Has what was written to swap leave memory, too."""
+        """Removes from memory what has been written to swap."""
         for _ in range(50):
             if vmstat()["nr_swapcached"] <= 128:
                 return
             try:
                 (self.path / "memory.reclaim").write_text("1M swappiness=200")
             except OSError:
-                # There was less than that.
+                # There was less memory than that.
                 time.sleep(0.05)
         check(False, f"{vmstat()['nr_swapcached']} pages stay in the swap cache")
 
@@ -135,7 +135,7 @@ def only_zeros_are_taken_for_zeros():
         # The zero page is not swapped out again.
         page_out(memory, enough=0.5)
         check_content(memory)
-        # What was zero is not any more, and the other way round.
+        # Pages that were zero no longer are, and vice versa.
         for index in range(PAGES):
             memory[index * PAGE_SIZE] = content(index + 1)
         page_out(memory)
@@ -144,7 +144,7 @@ def only_zeros_are_taken_for_zeros():
 
 @test
 def writing_first_gets_a_zeroed_page():
-    """A write to a page of zeros that was swapped out takes memory that was zeroed in advance."""
+    """A write to a zero-filled page that was swapped out allocates pre-zeroed memory."""
     start()
     memory = written(MIB)
     with Swap():
@@ -160,9 +160,9 @@ def writing_first_gets_a_zeroed_page():
 
 @test
 def readahead_leaves_zeros_out():
-    """Beside pages that are read in order, from either kind of disk, no memory is taken for zeros.
+    """With other pages read in order, from either kind of disk, no memory is allocated for zeros.
 
-    On a rotational disk the neighbours on disk are read ahead, else those in memory.
+    On a rotational disk, neighbours on the disk are read ahead; otherwise, those in memory.
     """
     def child(rotational):
         group.enter()
@@ -179,7 +179,7 @@ def readahead_leaves_zeros_out():
         note(f"rotational {rotational}: {counted['swap_ra']} read ahead, "
              f"{counted['swpin_zero']} zeros filled in")
         check(counted["swap_ra"] >= len(filled) // 4, "there is no readahead to be tested")
-        # Some for what else the guest does.
+        # Some margin for other activity in the guest.
         check(counted["swpin_zero"] <= 16, f"{counted['swpin_zero']} zeros filled in")
         check_content(memory, lambda index: int(index % 8 != 0))
 
@@ -191,7 +191,7 @@ def readahead_leaves_zeros_out():
 
 @test
 def fork_shares_nothing_but_zeros():
-    """Parent and child read and write their own memory, whoever comes first."""
+    """Parent and child read and write their own memory, in either order."""
     memory = half_filled()
 
     def child():
@@ -211,7 +211,7 @@ def fork_shares_nothing_but_zeros():
 
 @test
 def ksm_keeps_its_accounts():
-    """Zero pages that KSM has mapped are told from those that were mapped for swapped out ones."""
+    """Zero pages mapped by KSM are distinguished from those mapped for swapped-out pages."""
     if not KSM.exists():
         raise Skip("no KSM")
 
@@ -224,7 +224,7 @@ def ksm_keeps_its_accounts():
     with (Setting(KSM / "use_zero_pages", 1), Setting(KSM / "pages_to_scan", 100000),
           Setting(KSM / "sleep_millisecs", 5), Swap()):
         (KSM / "run").write_text("1")
-        # Few enough for all that are filled to differ: else they would be merged.
+        # Few enough that all filled pages differ: otherwise they would be merged.
         memory, other = half_filled(1), half_filled(1)
         memory.madvise(MADV_MERGEABLE)
         merged = scan()
@@ -250,7 +250,7 @@ def ksm_keeps_its_accounts():
 
 @test
 def userfaultfd_gets_pages_of_its_own():
-    """In a range that userfaultfd watches nothing is mapped but what was swapped out."""
+    """In a range registered with userfaultfd, only pages that were swapped out are mapped."""
     memory = half_filled(4)
     fd = ctypes.CDLL(None, use_errno=True).syscall(SYS_USERFAULTFD, os.O_CLOEXEC | UFFD_USER_MODE_ONLY)
     if fd < 0:
@@ -263,7 +263,7 @@ def userfaultfd_gets_pages_of_its_own():
         with ZeroPages() as zero_pages:
             check_content(memory)
         check(zero_pages.mapped == 0, f"the zero page was mapped {zero_pages.mapped} times")
-        # In the swap cache now, with slots that say zero: they are not to be believed any more.
+        # In the swap cache now, with slots that say zero, which must no longer be trusted.
         for index in range(len(memory) // PAGE_SIZE):
             memory[index * PAGE_SIZE] = content(index + 1)
         os.close(fd)
@@ -273,7 +273,7 @@ def userfaultfd_gets_pages_of_its_own():
 
 @test
 def huge_pages_come_back():
-    """Huge pages that were swapped out whole come back right, and can be written to."""
+    """Huge pages that were swapped out whole come back correctly, and can be written to."""
     with Setting("/sys/kernel/mm/transparent_hugepage/enabled", "always"), Swap():
         memory = written(8, MADV_HUGEPAGE)
         memory[5 << 20] = 1
@@ -308,7 +308,7 @@ def soft_dirty_is_kept():
 
 @test
 def cgroups_get_their_swap_back():
-    """Zeros that were read count as swap of the cgroup no longer."""
+    """Zeros that were read no longer count as swap of the cgroup."""
     def child():
         group.enter()
         memory = written(MIB)
@@ -323,7 +323,7 @@ def cgroups_get_their_swap_back():
 
 @test
 def swapoff_may_race_with_readers():
-    """Swap goes and comes while processes read, write and swap out; nobody sees other content."""
+    """Swap comes and goes while processes read, write and swap out; content stays intact."""
     swap = Swap()
     end = time.monotonic() + SECONDS * TIMEOUT_SCALE
 

@@ -48,7 +48,7 @@ def numbers(event, *names):
 
 @test
 def events_have_their_fields():
-    """They are there, can be switched on, and have the fields they are documented with."""
+    """They exist, can be enabled, and have the documented fields."""
     if not EVENTS.exists():
         subprocess.run(["mount", "-t", "tracefs", "none", str(TRACING)],
                        capture_output=True, check=False)
@@ -63,10 +63,10 @@ def events_have_their_fields():
 
 @test
 def allocations_are_traced():
-    """Each with pages that were zeroed, pages that were not, and no others."""
+    """For each one, with pages that were zeroed, pages that were not, and no others."""
     start()
     zero_scribbled_memory()
-    # What the first frees must be zeroed again, or the second gets it raw.
+    # Memory freed by the first must be zeroed again, or the second gets it raw.
     events, counted = traced(lambda: (fill(16, "4k"), settle(), fill(16, "thp")))
     events = events["prezero_alloc"]
     hits = misses = 0
@@ -83,7 +83,7 @@ def allocations_are_traced():
 
 @test
 def zeroed_blocks_are_traced():
-    """What a pass clears, what it skips as zero already, and how long it takes for that."""
+    """What a pass clears, what it skips as already zero, and how long it takes."""
     memory = Memory(64)
     settle()
     events, counted = traced(lambda: (memory.free(), settle()))

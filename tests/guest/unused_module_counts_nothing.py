@@ -15,7 +15,7 @@ COUNTERS = ("nr_free_prezeroed", "prezero_zeroed", "prezero_hit", "prezero_miss"
 
 @test
 def counters_exist_and_stay_zero():
-    """Zeroed memory that is handed out is not counted before the first enable."""
+    """Allocations of zeroed memory are not counted before zeroing is first enabled."""
     load()
     check(fill(64, "4k")[1] == 0 and fill(64, "thp")[1] == 0, "memory is not zero")
     now = vmstat()

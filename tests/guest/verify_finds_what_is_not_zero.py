@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""With prezero.verify nobody gets memory that is said to be zero and is not, and the log says so.
+"""With prezero.verify, pages marked as zero that are not zero are found, cleared and logged.
 
-Writes through /dev/mem to free pages that are zeroed, as a device does that has not heard that
-its buffer was freed. Spoils free memory for good: to be run last in its guest.
+Writes through /dev/mem to free pages that are zeroed, like a device that has not been told that
+its buffer was freed. Corrupts free memory for good: must be run last in its guest.
 """
 
 import random
@@ -29,7 +29,7 @@ def spoil(count):
 
 
 def zeroed_memory():
-    """Has all free memory zeroed, and nothing zeroed from then on."""
+    """Zeroes all free memory, and nothing from then on."""
     start(delay_millisecs=20)
     settle()
     tune(enabled=0)
@@ -41,13 +41,13 @@ def use_all(kind):
 
 
 def reports():
-    """Returns how often the log says that memory is not zero."""
+    """Returns how often the log reports memory that is not zero."""
     return kernel_log().count(REPORT)
 
 
 @test
 def nothing_is_found_where_nothing_is():
-    """Small pages and huge pages that are zero are looked at, and that is all."""
+    """Small pages and huge pages that are zero are verified, and nothing is reported."""
     for kind in ("4k", "thp"):
         zeroed_memory()
         VERIFY.write_text("1")
@@ -73,11 +73,11 @@ def it_can_be_asked_for_on_loading():
 
 @test
 def without_it_the_data_would_leak():
-    """This is the disaster that the next tests expect to be prevented."""
+    """This is the leak that the next tests expect to be prevented."""
     VERIFY.write_text("0")
-    # Meanwhile the last look at free memory comes to its end.
+    # Meanwhile the last check of free memory ends.
     zeroed_memory()
-    # Few, and huge pages: page tables and other processes are not to get them.
+    # Few pages, in huge blocks: page tables and other processes must not get them.
     count = PAGES // 4
     with Counted() as counted:
         spoil(count)
@@ -89,7 +89,7 @@ def without_it_the_data_would_leak():
 
 @test
 def with_it_it_is_reported_and_cleared():
-    """Small pages and huge pages; the log has but the first."""
+    """Small pages and huge pages; the log has only the first."""
     VERIFY.write_text("1")
     for kind in ("4k", "thp"):
         zeroed_memory()
@@ -108,12 +108,12 @@ def with_it_it_is_reported_and_cleared():
 
 @test
 def free_memory_is_looked_at_as_well():
-    """Some pages are, all the time, with nobody using them; they are not zeroed pages any more."""
+    """Free pages are verified all the time, unused; bad ones no longer count as zeroed."""
     VERIFY.write_text("1")
     zeroed_memory()
     before = vmstat()["prezero_not_zero"]
     spoil(20 * PAGES)
-    # One for each block, which is not said to be zero any more.
+    # One for each block, which is no longer marked as zero.
     wait_until(lambda: vmstat()["prezero_not_zero"] - before > PAGES // 2, 60)
     found = vmstat()["prezero_not_zero"] - before
     note(f"{found} found")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Memory that was zeroed in advance is handed out, is zero, and is counted as hits."""
+"""Pre-zeroed memory is allocated, is zero, and is counted as hits."""
 
 from lib.counters import settle, vmstat
 from lib.ksft import check, main, note, test
@@ -40,14 +40,14 @@ def huge_pages_are_zero_and_hit():
 
 @test
 def shared_memory_is_zero():
-    """Shared memory; that it hits is tested elsewhere."""
+    """Shared memory; its hits are tested elsewhere."""
     settle()
     check(fill(mib_total() // 4, "shmem", "scribble")[1] == 0, "words are not zero")
 
 
 @test
 def raw_memory_is_zero_and_misses():
-    """Scribbled memory that nobody zeroed in advance."""
+    """Scribbled memory that was not pre-zeroed."""
     tune(enabled=0)
     size = mib_total() // 2
     fill(size, "4k", "scribble")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Inflates and deflates the balloon of a guest that zeroes free memory and reports it.
 
-With a poison value and without: the host has to know what a guest fills free pages with, if it
-does. The guest is balloon_inflation_guest.py.
+With a poison value and without: the host has to know the value that a guest fills free pages with,
+if any. The guest is balloon_inflation_guest.py.
 """
 
 import json
@@ -41,7 +41,7 @@ CASES = (
 
 
 def set_size(path, mebibytes):
-    """Tells QEMU, by its machine protocol, how much memory to leave to the guest."""
+    """Tells QEMU, through its machine protocol, how much memory to leave to the guest."""
     commands = ({"execute": "qmp_capabilities"},
                 {"execute": "balloon", "arguments": {"value": mebibytes << 20}})
     with socket.socket(socket.AF_UNIX) as connection:
@@ -80,7 +80,7 @@ def run(kernel, case, log):
 
 
 def results(kernel, parser, log):
-    """Returns what is to be shown of guests with this kernel."""
+    """Returns the results for guests with this kernel."""
     found = []
     with open(log, "w", encoding="utf-8") as file:
         for case in CASES:

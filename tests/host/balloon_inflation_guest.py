@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The guest's part of balloon_inflation.py: has its balloon inflated and deflated.
+"""The guest's part of balloon_inflation.py: requests that its balloon is inflated and deflated.
 
-The figure "balloon_mib" asks the host to leave so much memory to the guest. Each cycle is a test.
+The figure "balloon_mib" asks the host to leave this much memory to the guest. Each cycle is a test.
 
 usage: balloon_inflation_guest.py CYCLES [PARAMETER=VALUE...]
 
@@ -26,7 +26,7 @@ from lib.states import VERIFY, check_all_zero, shrink_per_cpu_lists
 
 
 def resize(mebibytes, all_mib):
-    """Has the balloon leave so much memory."""
+    """Makes the balloon leave this much memory."""
     pages = (all_mib - mebibytes) * PAGES_PER_MIB
 
     def size():
@@ -56,7 +56,7 @@ def cycle(all_mib, loaded):
 
 
 def start():
-    """Has everything ready, and as many tests as there are to be cycles."""
+    """Prepares everything, and as many tests as there are cycles."""
     device()
     shrink_per_cpu_lists()
     VERIFY.write_text("1")

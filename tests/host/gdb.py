@@ -22,7 +22,7 @@ def symbols(kernel):
 
 
 def debug(stub, addresses, told):
-    """Lets the guest boot to start_kernel() and on, and tells what it was like."""
+    """Lets the guest boot to start_kernel() and on, and reports what was found."""
     told["waiting"] = stub.ask("?")
     start = f"1,{addresses['start_kernel']:x},1"
     told["breakpoint"] = stub.ask(f"Z{start}")
@@ -33,7 +33,7 @@ def debug(stub, addresses, told):
 
 
 def results(kernel, _parser, log):
-    """Returns what is to be shown of a guest with this kernel."""
+    """Returns the results for a guest with this kernel."""
     told, lines = {}, []
     with open(log, "w", encoding="utf-8") as file, subprocess.Popen(
             invoke.vm(kernel, "echo", "ran", mem="512M", timeout=SECONDS, options=["--gdb-wait"]),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""As much of gdb as it takes to talk to a stub: the remote protocol, "gdb Remote Serial Protocol"
-in gdb's manual.
+"""The part of gdb needed to talk to a stub: the remote protocol, "gdb Remote Serial Protocol" in gdb's
+manual.
 """
 
 import socket
@@ -34,7 +34,7 @@ class Stub:
         self.socket.close()
 
     def ask(self, packet):
-        """Sends a packet; returns the answer, which may take until the guest stops."""
+        """Sends a packet; returns the answer, which may not come until the guest stops."""
         data = packet.encode()
         self.socket.sendall(b"$%s#%02x" % (data, sum(data) % 256))
         while self._byte() != b"$":

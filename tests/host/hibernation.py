@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is known about free pages does not survive suspending to disk, and their content neither.
+"""Neither the state of free pages nor their content survives suspending to disk.
 
 Free pages are not in the image. The kernel that reads it runs in the same memory, and leaves
-something else in them: here, poison. The guest is tests/host/inits/hibernation.
+other content in them: here, poison. The guest is tests/host/inits/hibernation.
 """
 
 import os
@@ -19,7 +19,7 @@ PAGES_PER_MIB = 256
 
 
 def suspend_and_resume(kernel, argument, log):
-    """Returns by name what the guest told before and after, and complaints of its kernels."""
+    """Returns by name the figures of the guest before and after, and warnings of its kernels."""
     told, complaints = {}, []
     with tempfile.TemporaryDirectory() as name:
         guest, disk = Guest(kernel, "hibernation", Path(name)), Path(name) / "disk"
@@ -47,7 +47,7 @@ def cycle(kernel, argument, log):
         "kernels_do_not_complain": not complaints,
     }
     if not argument:
-        # But for pages in the lists of the processor, which are in the image.
+        # Except for pages in the per-CPU lists, which are in the image.
         few = told.get("zeroed_after", PAGES_PER_MIB) < PAGES_PER_MIB
         checks["free_pages_are_not_said_to_be_zero_after"] = few
     return [result(SUITE, f"{argument or 'with_zeroing_stopped'}: {check}", good, details)
@@ -55,6 +55,6 @@ def cycle(kernel, argument, log):
 
 
 def results(kernel, _parser, log):
-    """Returns what is to be shown of guests with this kernel."""
+    """Returns the results for guests with this kernel."""
     with open(log, "w", encoding="utf-8") as file:
         return [*cycle(kernel, "", file), *cycle(kernel, "while_zeroing", file)]

@@ -15,9 +15,9 @@ from vmtest.paths import TOP
 from vmtest.results import figure, result
 
 SUITE = "host_memory"
-# Besides what is in small blocks: what the guest allocates meanwhile, and QEMU itself
+# In addition to the small blocks: memory the guest allocates meanwhile, and QEMU itself
 SLACK_MIB = 16
-# That the guest uses and frees
+# Memory that the guest uses and frees
 USED_MIB = 600
 
 
@@ -48,7 +48,7 @@ def measure(kernel, log):
 
 
 def results(kernel, _parser, log):
-    """Returns what is to be shown of a guest with this kernel."""
+    """Returns the results for a guest with this kernel."""
     status, phases = measure(kernel, log)
     names = ("used", "reporting", "both", "zeroing")
     details = [f"{name}: {size:.0f} MiB resident, {bound:.0f} MiB free in small blocks"
@@ -60,7 +60,7 @@ def results(kernel, _parser, log):
     checks = {
         "reporting_gives_memory_back": reporting <= used - USED_MIB * 0.8,
         "zeroing_beside_it_takes_small_blocks_at_most": both <= reporting + bound + SLACK_MIB,
-        # Or else the test above could not fail.
+        # Otherwise the test above could not fail.
         "zeroing_without_it_takes_all": zeroing >= both + USED_MIB * 0.8,
     }
     return [result(SUITE, name, good, details) for name, good in checks.items()]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The guest's part of host_memory.py: says in what state it is, for the host to measure.
+"""The guest's part of host_memory.py: reports its state, so that the host can measure it.
 
 It has a balloon that reports free pages. The figure "phase" says which state is reached; it lasts
 for two seconds. The one before it says how many KiB are free in blocks too small to be reported.
@@ -25,14 +25,14 @@ MIB = 600
 
 
 def phase(name):
-    """Says that a state is reached, and keeps it."""
+    """Reports that a state is reached, and keeps it."""
     figure("kib_in_small_blocks", small_blocks() * PAGE_SIZE >> 10)
     figure("phase", name)
     time.sleep(2)
 
 
 def use_and_free():
-    """Uses memory, frees it, and has all of it reported: a sixteenth of it each 0.1 s."""
+    """Uses memory, frees it, and waits until all of it is reported: a sixteenth every 0.1 s."""
     Memory(MIB).free()
     time.sleep(6)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Guests that have all they need in memory, for tests that the file system of others, which the
-host serves, does not survive. Their inits are in tests/host/inits.
+"""Guests that have everything they need in memory, for tests in which a file system served by the
+host would not survive. Their inits are in tests/host/inits.
 """
 
 import shutil
@@ -16,7 +16,7 @@ SECONDS = 120
 
 
 class Guest:
-    """A guest with the init of that name; `files` are what it has in its root besides."""
+    """A guest with the init of that name; `files` are the other files in its root."""
 
     def __init__(self, kernel, name, directory, files=()):
         self.image, self.seconds = kernel.image(), SECONDS * kernel.timeout_scale
@@ -37,7 +37,7 @@ class Guest:
     def boot(self, disk, arguments, log):
         """Boots with `arguments` on the kernel's command line until the guest powers off.
 
-        Returns the figures that it told, as pairs, and complaints of its kernel.
+        Returns the figures that it reported, as pairs, and warnings of its kernel.
         """
         command = [qemu.binary(), "-m", "1G", "-smp", "2", "-nodefaults", "-display", "none",
                    "-serial", "stdio", "-no-reboot", *qemu.accelerator(kvm.works(self.image)),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A kernel that is started by kexec knows nothing about pages, and finds them as they were left.
+"""A kernel started by kexec knows nothing about pages, and finds them as they were left.
 
 The guest is tests/host/inits/kexec.
 """
@@ -16,7 +16,7 @@ SUITE = "kexec"
 
 
 def results(kernel, _parser, log):
-    """Returns what is to be shown of a guest with this kernel."""
+    """Returns the results for a guest with this kernel."""
     with tempfile.TemporaryDirectory() as name, open(log, "w", encoding="utf-8") as file:
         guest = Guest(kernel, "kexec", Path(name), (BUILD / "kexec", kernel.image()))
         pairs, complaints = guest.boot(guest.initramfs, "", file)

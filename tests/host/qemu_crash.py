@@ -55,8 +55,8 @@ def run(kernel, log, command, at_boot=False):
 
 
 def results(kernel, _parser, log):
-    """Returns what is to be shown of QEMU with a guest of this kernel."""
-    # The answer is kept: it must not come of a QEMU that crashes.
+    """Returns the results for QEMU with a guest of this kernel."""
+    # The answer is cached: it must not come from a QEMU that crashes.
     kvm.works(kernel.image())
     with open(log, "w", encoding="utf-8") as file:
         at_boot = run(kernel, file, "echo ran", at_boot=True)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""What any kernel has to pass, with or without the series. The guest has a balloon that reports."""
+"""Tests that any kernel has to pass, with or without the series. The guest has a balloon that
+reports free pages."""
 
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from lib.swap import Swap, page_out, written
 
 
 def used_twice(kind, mebibytes):
-    """Fills memory, leaves it scribbled, and looks at what the next process gets."""
+    """Fills memory, leaves it scribbled, and checks the memory that the next process gets."""
     for _ in range(2):
         nonzero = fill(mebibytes, kind, "scribble")[1]
         check(nonzero == 0, f"{nonzero} words of new memory were not zero")

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Tortures memory in a guest while zero_page is written to, stopped, unloaded and loaded again.
+"""Tortures memory in a guest while zero_page is configured, disabled, unloaded and loaded again.
 
 	guest.py SEED SECONDS
 
 Beside torture.c, which uses memory in every way, it turns all knobs at random, with good values,
-compacts, drops caches, and resizes the hugetlb pool. Pages said to be zero are looked at when
-they are allocated and while they are free (prezero.verify), and whatever is allocated once more by
-torture.c. There is swap on zram, KSM runs, and a cgroup in which processes are killed for want of
-memory. Prints figures, and one result of KTAP after a line "# WRONG: ..." about each thing that is
-wrong; exit status 1 if there was any.
+compacts, drops caches, and resizes the hugetlb pool. Pages marked as zero are verified when they
+are allocated and while they are free (prezero.verify), and torture.c checks all allocated memory
+once more. There is swap on zram, KSM runs, and in a cgroup processes run out of memory and are
+killed. Prints figures, and one KTAP result after a line "# WRONG: ..." about each error; exit
+status 1 if there was any.
 """
 
 import os
@@ -42,7 +42,7 @@ COUNTERS = ("prezero_zeroed", "prezero_hit", "prezero_hit_hugetlb", "prezero_was
 
 
 class Meddler(threading.Thread):
-    """Turns the knobs and the rest of memory management upside down, until told to stop."""
+    """Changes the knobs and the rest of memory management at random, until told to stop."""
 
     KNOBS = {
         "enabled": lambda chance: chance.choice((0, 1, 1, 1)),
@@ -81,7 +81,7 @@ class Meddler(threading.Thread):
         Path("/proc/sys/vm/drop_caches").write_text("3")
 
     def resize_pool(self):
-        """Has some hugetlb pages made, and others given back."""
+        """Grows and shrinks the hugetlb pool."""
         Path("/proc/sys/vm/nr_hugepages").write_text(str(self.chance.randrange(48)))
 
     def run(self):
@@ -96,13 +96,13 @@ class Meddler(threading.Thread):
 
 
 def write_if_there(path, text):
-    """Writes a file that not every kernel has."""
+    """Writes to a file that not every kernel has."""
     if path.exists():
         path.write_text(text)
 
 
 def prepare():
-    """Has everything take part; returns the cgroup for those that are to be killed."""
+    """Enables everything that takes part; returns the cgroup for the processes to be killed."""
     for file in (MM / "transparent_hugepage").glob("hugepages-*kB/enabled"):
         file.write_text("madvise")
     for file in (MM / "transparent_hugepage").glob("hugepages-*kB/shmem_enabled"):
@@ -129,7 +129,7 @@ def usable_mib():
 
 
 def idle(printed, before, after):
-    """Returns what was not done at all although it should have been."""
+    """Returns everything that should have been done and was not."""
     nothing = [name for name, count in figures(printed.splitlines()).items()
                if not count and name not in ("killed", "refused")]
     counters = ("prezero_zeroed", "prezero_hit", "prezero_verified", "pswpout")
@@ -137,8 +137,8 @@ def idle(printed, before, after):
 
 
 def torture(seed, seconds):
-    """Runs it all; returns a line about each thing that was wrong."""
-    # If memory is short somebody else is to be killed.
+    """Runs everything; returns a line about each error."""
+    # If memory is short, another process has to be killed.
     Path("/proc/self/oom_score_adj").write_text("-1000")
     group = prepare()
     before = vmstat()
@@ -178,7 +178,7 @@ def torture(seed, seconds):
 
 @test
 def nothing_goes_wrong():
-    """Whatever is done to memory at the same time."""
+    """The operations on memory that run at the same time."""
     wrong = torture(int(sys.argv[1]), int(sys.argv[2]))
     check(not wrong, "\n".join(wrong))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What guest tests, and other programs that run in guests, share."""
+"""Code shared by guest tests and other programs that run in guests."""
 
 import sys
 from pathlib import Path

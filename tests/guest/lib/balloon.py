@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What tests beside a virtio balloon share. Their guest has one that reports free pages."""
+"""Code shared by tests with a virtio balloon. Their guest has one that reports free pages."""
 
 from pathlib import Path
 

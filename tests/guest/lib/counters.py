@@ -22,7 +22,7 @@ def vmstat():
 
 
 def zeroed():
-    """Returns the number of pages zeroed in advance since boot."""
+    """Returns the number of pages pre-zeroed since boot."""
     return vmstat()["prezero_zeroed"]
 
 
@@ -40,7 +40,7 @@ def raw_mib():
 def share_zeroed():
     """Returns the share of free memory that is zeroed."""
     counters = vmstat()
-    # nr_free_pages is without the per-CPU lists, nr_free_prezeroed is with them.
+    # nr_free_pages does not include the per-CPU lists, nr_free_prezeroed does.
     return min(1.0, counters["nr_free_prezeroed"] / counters["nr_free_pages"])
 
 
@@ -70,7 +70,7 @@ def settle(quiet=1.0, limit=60.0):
 
 
 class Counted:
-    """How far each counter of /proc/vmstat rises in a `with` block."""
+    """The increase of each counter of /proc/vmstat in a `with` block."""
 
     def __enter__(self):
         self._before = self._after = vmstat()
@@ -91,7 +91,7 @@ class Counted:
 
 
 def check_hits(what, counted, name, mebibytes, enough=ENOUGH):
-    """Fails unless the counter `name` rose by enough for so much memory."""
+    """Fails unless the counter `name` rose by enough for this much memory."""
     note(f"{what}: {mebibytes} MiB, {counted}")
     share = counted[name] / (mebibytes * PAGES_PER_MIB)
     check(share >= enough, f"{what}: {name} rose by only {share:.1%} of the pages")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tells results in the form that vmtest/results.py describes.
+"""Reports results in the format that vmtest/results.py describes.
 
 A test file decorates functions with @test and ends with main().
 """
@@ -32,13 +32,13 @@ def check(condition, message):
 
 
 def note(message):
-    """Tells people something."""
+    """Prints a note for people."""
     for line in str(message).splitlines():
         print("#", line, flush=True)
 
 
 def figure(key, value):
-    """Tells programs a figure."""
+    """Reports a figure to programs."""
     print("#", key, value, flush=True)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Memory of processes: taken, looked at, scribbled on, given back."""
+"""Memory of processes: allocating it, checking it, scribbling on it, freeing it."""
 
 import ctypes
 import mmap
@@ -76,11 +76,11 @@ class Memory:
         self.map.madvise(MADV_POPULATE_WRITE)
 
     def free(self):
-        """Gives all of it back."""
+        """Frees all of it."""
         self.map.close()
 
     def free_page(self, index, count=1):
-        """Gives `count` pages back, starting with page `index`."""
+        """Frees `count` pages, starting with page `index`."""
         self.map.madvise(mmap.MADV_DONTNEED, index * PAGE_SIZE, count * PAGE_SIZE)
 
     def frames(self):

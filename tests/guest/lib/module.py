@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vmtest.paths import TOP
 
-# Those for the kernel that is running; whoever boots the guest says where they are.
+# Those for the kernel that is running; the program that boots the guest sets the path.
 MODULES = Path(os.environ.get("ZERO_PAGE_MODULES") or TOP)
 MODULE = MODULES / "zero_page.ko"
 MODULE_COPY = Path("/run") / MODULE.name
@@ -37,9 +37,9 @@ def _syscall(number, *arguments):
 
 
 def insmod(**parameters):
-    """Does what insmod does, only faster; returns 0 or the name of the errno."""
+    """Does the same as insmod, but faster; returns 0 or the name of the errno."""
     arguments = " ".join(f"{name}={value}" for name, value in parameters.items())
-    # Read from the host each time, it would take longer than all the rest.
+    # Reading it from the host each time would take longer than everything else.
     if not MODULE_COPY.exists():
         shutil.copyfile(MODULE, MODULE_COPY)
     with open(MODULE_COPY, "rb") as file:

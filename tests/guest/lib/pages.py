@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Physical pages: their flags, and what is in them."""
+"""Physical pages: their flags and their content."""
 
 import mmap
 import random
@@ -10,7 +10,7 @@ from .counters import vmstat
 from .memory import PAGE_SIZE
 
 MAX_PAGE_ORDER = 10
-# Pages that the counter of zeroed ones is behind, and that others take meanwhile
+# Pages by which the counter of zeroed pages lags, and that other tasks allocate meanwhile
 GAUGE_SLACK = 1000
 
 
@@ -49,7 +49,7 @@ def check_gauge():
         flagged = flags.count(flags.PREZEROED)
         if after - GAUGE_SLACK <= flagged <= before + GAUGE_SLACK:
             return
-        # Somebody frees or zeroes memory right now.
+        # Memory is being freed or zeroed right now.
         time.sleep(1)
     raise AssertionError(f"{flagged} pages flagged, the counter says {before} to {after}")
 
@@ -57,7 +57,8 @@ def check_gauge():
 def free_zeroed_frames(count, chance=random, order=MAX_PAGE_ORDER):
     """Returns the numbers of `count` free zeroed pages, chosen at random.
 
-    In blocks of 2^order pages only: who takes single pages, such as this process, gets others.
+    Only in blocks of 2^order pages, so that allocations of single pages, as by this process, get
+    others.
     """
     flags = PageFlags()
     both = bytes(map(int.__and__, flags.bits(flags.PREZEROED), flags.bits(flags.BUDDY)))
@@ -70,8 +71,8 @@ def free_zeroed_frames(count, chance=random, order=MAX_PAGE_ORDER):
 
 @contextmanager
 def physical_page(frame):
-    """Maps a page of memory, whoever has it."""
-    # Mapped, for KASAN to be none the wiser.
+    """Maps a page of memory, regardless of who owns it."""
+    # Mapped, so that KASAN does not see the access.
     with (open("/dev/mem", "r+b", buffering=0) as memory,
           mmap.mmap(memory.fileno(), PAGE_SIZE, offset=frame * PAGE_SIZE) as page):
         yield page

@@ -9,7 +9,7 @@ from .ksft import check, note
 
 
 class Process:
-    """A child that calls action(*arguments) and exits, and whose failure is that of the test."""
+    """A child that calls action(*arguments) and exits; if it fails, the test fails."""
 
     def __init__(self, action, *arguments):
         self.name = action.__name__
@@ -30,7 +30,7 @@ class Process:
 
 
 class Setting:
-    """A file that has another content in a `with` block."""
+    """A file that has different content in a `with` block."""
 
     def __init__(self, path, value):
         self.path, self.value = Path(path), str(value)

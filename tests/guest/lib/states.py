@@ -8,29 +8,29 @@ from .ksft import check
 from .memory import fill
 from .module import load, tune
 
-# Whether to look at pages that are said to be zero
+# Whether to verify pages that are marked as zero
 VERIFY = Path("/sys/module/prezero/parameters/verify")
 
 
 def shrink_per_cpu_lists():
-    """Has the per-CPU lists hold next to nothing, so that what is freed gets to the buddy lists."""
+    """Limits the per-CPU lists to next to nothing, so that freed pages go to the buddy lists."""
     Path("/proc/sys/vm/percpu_pagelist_high_fraction").write_text("10000")
 
 
 def start(delay_millisecs=50):
-    """Loads zero_page such that it zeroes whatever is freed, soon."""
+    """Loads zero_page such that freed memory is zeroed soon."""
     shrink_per_cpu_lists()
     load(enabled=1, delay_millisecs=delay_millisecs, batch_size=0)
 
 
 def start_verified():
-    """The same, sooner; pages said to be zero are looked at when they are allocated."""
+    """The same, but sooner; pages marked as zero are verified when they are allocated."""
     VERIFY.write_text("1")
     start(delay_millisecs=20)
 
 
 def check_all_zero():
-    """Fails unless most of the memory can be used and is zero, and nothing else was said of it."""
+    """Fails unless most of the memory can be used, is zero, and no page was wrongly marked."""
     for kind in ("4k", "thp"):
         _, nonzero, _ = fill(free_mib() * 8 // 10, kind, "scribble")
         check(nonzero == 0, f"{nonzero} words of {kind} memory are not zero")
@@ -38,7 +38,7 @@ def check_all_zero():
 
 
 def zero_scribbled_memory():
-    """Has another process scribble over most of the free memory, and then all of it zeroed."""
+    """Lets another process scribble over most of the free memory, and then zeroes all of it."""
     tune(enabled=1)
     fill(free_mib() * 3 // 4, "4k", "scribble")
     settle(quiet=0.7)
@@ -48,7 +48,7 @@ def zero_scribbled_memory():
 
 
 def free_raw_last(mebibytes):
-    """Zeroes all free memory and then has so much of it used; nothing is zeroed any more."""
+    """Zeroes all free memory and then uses this much of it; nothing is zeroed any more."""
     zero_scribbled_memory()
     tune(enabled=0)
     fill(mebibytes, "4k", "scribble")
@@ -57,7 +57,7 @@ def free_raw_last(mebibytes):
 
 
 def stop_in_the_middle(mebibytes):
-    """Has most of the free memory used, and zeroed until so much is left raw."""
+    """Uses most of the free memory, and zeroes until only this much is left raw."""
     tune(enabled=0)
     fill(free_mib() * 9 // 10, "4k", "scribble")
     tune(enabled=1, delay_millisecs=0)

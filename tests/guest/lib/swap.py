@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Swap to zram, and what of a process is there, for tests of what is swapped out."""
+"""Swap to zram, and which pages of a process are there, for tests of swapping."""
 
 import subprocess
 import time
@@ -67,7 +67,7 @@ def swapped(memory):
 
 
 def written(mebibytes, advice=MADV_NOHUGEPAGE):
-    """Maps anonymous memory and has it present, every page its own and full of zeros."""
+    """Maps anonymous memory and populates it with private pages full of zeros."""
     memory = anonymous(mebibytes)
     memory.madvise(advice)
     memory.madvise(MADV_POPULATE_WRITE)
@@ -75,7 +75,7 @@ def written(mebibytes, advice=MADV_NOHUGEPAGE):
 
 
 def page_out(memory, enough=1.0):
-    """Swaps a mapping out, or at least that share of it."""
+    """Swaps a mapping out, or at least this share of it."""
     pages = len(memory) // PAGE_SIZE
     for _ in range(50):
         memory.madvise(MADV_PAGEOUT)
@@ -88,7 +88,7 @@ def page_out(memory, enough=1.0):
 
 
 class ZeroPages:
-    """How often the zero page was mapped for one that was swapped out, in a `with` block."""
+    """How often the zero page was mapped for a page that was swapped out, in a `with` block."""
 
     def __enter__(self):
         self.before = self.after = vmstat()

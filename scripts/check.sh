@@ -3,7 +3,7 @@
 #
 # Checks everything that can be checked without a guest: formatting, lints,
 # licences, documentation, and that the patches are well-formed and apply.
-# Prints KTAP; what a check that fails has to say stands above its line.
+# Prints KTAP; the output of a check that fails precedes its result line.
 set -u -o pipefail
 # shellcheck source=scripts/toolchain.sh
 . "$(dirname "$0")/toolchain.sh"
@@ -85,7 +85,7 @@ check_abi_documentation() {
 	done
 }
 
-# Texts for readers, and formats that have no place for it, go without.
+# Texts for readers, and formats that have no place for it, are exempt.
 check_spdx_lines() {
 	local file failed=0
 	while read -r file; do
@@ -112,7 +112,7 @@ check_unpatched_kernel_is_refused_in_one_line() {
 	return 1
 }
 
-# Where patches quote the line of a function, they cut it off in the middle of a word.
+# Hunk headers of patches may be cut off in the middle of a word.
 check_spelling() {
 	project_files ':!COPYING' | xargs -d '\n' codespell \
 		--ignore-words-list=crate,extraversion,uptodate --ignore-regex='^@@ .*'

@@ -3,7 +3,7 @@
 #
 # Installs what `make run` and `make test` need: Debian packages, and in the
 # cache bindgen (where Debian's is too old) and virtme-ng.  Quick and silent
-# when everything is there.  `scripts/setup.sh peers` does for `make peers`, too.
+# when everything is there.  `scripts/setup.sh peers` is for `make peers` as well.
 set -eu -o pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
@@ -22,7 +22,7 @@ common_packages=(
 )
 [ "${1-}" != peers ] || common_packages+=(libcap-dev libnuma-dev pkg-config rsync stress-ng)
 
-# --no-remove: rather fail than take away a toolchain somebody uses.
+# --no-remove: fail rather than remove a toolchain that is in use.
 apt_install=(apt-get install -y --no-remove --no-install-recommends)
 
 # packages: prints the packages of this Debian release, none elsewhere.
@@ -70,8 +70,8 @@ install_packages() {
 		"${apt_install[@]}" "${missing[@]}"
 }
 
-# can_install PACKAGE: whether the machine's own sources have it and nothing is
-# in its way.
+# can_install PACKAGE: whether the machine's own sources have it and nothing
+# prevents its installation.
 can_install() {
 	"${apt_install[@]}" --simulate "$1" >/dev/null 2>&1
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Sourced by whatever builds kernel code: puts the distribution's toolchain
+# Sourced by scripts that build kernel code: puts the distribution's toolchain
 # first.  Two toolchains must not mix: a kernel's Rust crates can be used only
-# by the very rustc that built them, so a rustup toolchain, /usr/local and
+# by the same rustc that built them, so a rustup toolchain, /usr/local and
 # variables that redirect the build are kept out.
 #
 # Exports PATH, LLVM, LIBCLANG_PATH and the CCACHE_* settings.

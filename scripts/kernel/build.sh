@@ -14,9 +14,9 @@
 #
 # The source is the git tree that scripts/kernel/tree keeps, as it is: with what
 # has been changed there, committed or not.  What is built goes to build-<name>/
-# in it and stays, so that make builds only what a change asks for.  A key,
-# which stands for the source, the configuration and the toolchain, tells
-# whether what was built is of today.
+# in it and stays, so that make builds only what a change requires.  A key for
+# the source, the configuration and the toolchain shows whether the build is
+# up to date.
 set -eu -o pipefail
 scripts=$(dirname "$0")/..
 # shellcheck source=scripts/toolchain.sh
@@ -63,7 +63,7 @@ fi
 objects=$source/build-$name
 stamp=$objects/.zero_page-built
 
-# key: what this kernel is made of, as a few hex digits.
+# key: a hash of everything this kernel is built from.
 key() {
 	{
 		"$scripts/kernel/tree" state "$source"
@@ -77,9 +77,9 @@ kernel_make() {
 	make -C "$source" O="$objects" LOCALVERSION= "$@"
 }
 
-# configure: allnoconfig with our fragments.  Kconfig drops in silence what it
-# does not know or cannot have (CONFIG_RUST without a toolchain), so every line
-# is looked for afterwards.
+# configure: allnoconfig with our fragments.  Kconfig silently drops options that
+# it does not know or cannot enable (CONFIG_RUST without a toolchain), so every
+# line is checked afterwards.
 configure() {
 	local lost config=$objects/.config
 	cat "${fragments[@]}" >"$objects/.zero_page.config"
@@ -92,7 +92,7 @@ configure() {
 		rm -f "$config"
 		die "these options of $(printf '%s ' "${fragments[@]#"$root/"}")did not make it into $source's .config: ${lost//$'\n'/ }"
 	fi
-	# One that is the same keeps its time, or make would look at all of it again.
+	# Keep the time of an unchanged .config, or make would check everything again.
 	! cmp -s "$config" "$config.was" || mv "$config.was" "$config"
 }
 
@@ -117,8 +117,8 @@ lost_options() {
 		}' "${fragments[@]}" "$objects/.config"
 }
 
-# keep_toolchain: what another toolchain has built is of no use, and make does
-# not see each difference.
+# keep_toolchain: objects built by another toolchain are useless, and make does
+# not notice every difference.
 keep_toolchain() {
 	local versions
 	versions=$(toolchain_versions $rust)
@@ -151,7 +151,7 @@ build() {
 	[ -e "$objects/vmlinux" ] || lines=$expected_lines
 	run_logged "building the $name kernel in $objects" "$log_dir/build-$name.log" \
 		"$lines" kernel_make -j"$(nproc)" "$image" modules
-	# Of a source that was changed meanwhile nothing is known.
+	# If the source was changed meanwhile, the state of the build is unknown.
 	[ "$now" = "$(key)" ] ||
 		die "$source was changed while the $name kernel was built: build it again"
 	printf '%s\n' "$now" >"$stamp"

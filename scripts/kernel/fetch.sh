@@ -25,7 +25,7 @@ download=$cache/download
 # The last download, as the line that is printed.
 record=$download/kernel
 
-# check_version VERSION WHERE: only the series the patches are for will do.
+# check_version VERSION WHERE: accepts only the kernel series the patches are for.
 check_version() {
 	case $1 in
 	"$series".*-rc* | "$series"-rc*) ;;
@@ -51,7 +51,7 @@ tarball_version() {
 	known=$download/version-$(stat -c '%n %s %Y' -- "$1" | sha256sum | cut -c 1-16)
 	if [ ! -s "$known" ]; then
 		mkdir -p "$download"
-		# tar complains when awk has seen enough.
+		# tar fails when awk exits early.
 		{ tar --wildcards --no-wildcards-match-slash --occurrence=1 \
 			-xOf "$1" '*/Makefile' 2>/dev/null || true; } | makefile_version >"$known"
 	fi
@@ -93,7 +93,7 @@ private_apt() {
 		-o APT::Default-Release= -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
-# fetch_debian_package: leaves the newest package in the apt folder.
+# fetch_debian_package: leaves the newest package in the apt directory.
 fetch_debian_package() {
 	private_apt update -o APT::Update::Error-Mode=any &&
 		cd "$download/apt" && private_apt download "$package"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Sourced after common.sh by whatever deals with the series: where it is.
+# Sourced after common.sh by scripts that deal with the series: where it is.
 
 # shellcheck disable=SC2034,SC2154 # root is in common.sh, these are for the scripts
 patches=$root/patches/linux-7.3

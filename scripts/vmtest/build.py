@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Has kernels, modules and programs built, by those that know how."""
+"""Builds kernels, modules and programs, with the scripts for that."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def build_tests(kernel: str) -> None:
 
 def _must(*command: str) -> None:
     """Runs a command, which says itself why it fails."""
-    # A make above is not to meddle with one below.
+    # The settings of an outer make must not affect an inner one.
     env = {name: value for name, value in os.environ.items()
            if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     if subprocess.run(command, cwd=TOP, env=env, stdin=subprocess.DEVNULL, check=False).returncode:

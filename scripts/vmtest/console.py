@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The console's log: what kernels said, and what they should not have said."""
+"""The console's log: messages of kernels, and those that are complaints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-# What a kernel that is well never says
+# Messages that a healthy kernel never prints
 COMPLAINT = re.compile(
     r"Kernel panic|\bBUG\b:|kernel BUG at|\bWARNING: |\bOops\b:|general protection fault"
     r"|possible (circular|recursive) locking|possible irq lock|inconsistent lock state"
@@ -27,7 +27,7 @@ FROM_INIT = re.compile(r"^\[[ .\d]+\] virtme-ng-init: ")
 
 
 def complaints_in(lines: list[str], *allowed: re.Pattern[str]) -> list[str]:
-    """Those lines that a healthy kernel does not print."""
+    """The lines that a healthy kernel does not print."""
     harmless = (FROM_INIT, RACE_OF_OTHERS, *allowed)
     return [line for line in lines
             if COMPLAINT.search(line) and not any(pattern.search(line) for pattern in harmless)]

@@ -12,8 +12,8 @@ KERNEL_ARGUMENTS = ("nokaslr",)
 def qemu_arguments(socket: Path, wait: bool) -> list[str]:
     """QEMU's arguments for the stub; with `wait` the guest starts when gdb continues it.
 
-    A socket in a directory of ours, not a port: who has the stub has the guest, which writes to
-    this checkout.
+    A socket in a directory of ours, not a port: access to the stub is access to the guest, which
+    can write to this checkout.
     """
     return ["-gdb", f"unix:path={socket},server=on,wait=off", *(["-S"] if wait else [])]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest that runs a command: what any kind of guest has, and what becomes of it."""
+"""A guest that runs a command: the common part of all kinds of guests, and the result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Guest:
 
     @property
     def console(self) -> Path:
-        """Everything the guest's kernel said."""
+        """Everything the guest's kernel printed."""
         return self.run_dir / "console.log"
 
     def environment(self) -> str:
@@ -62,7 +62,7 @@ class Guest:
         raise NotImplementedError
 
     def status(self) -> str:
-        """COMMAND's exit status, or what failed before it; empty if the guest never said."""
+        """COMMAND's exit status, or what failed before it; empty if the guest reported neither."""
         try:
             return (self.run_dir / "status").read_text(encoding="utf-8").strip()
         except FileNotFoundError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a QEMU guest runs under virtme-ng's init, as a file: no quoting and no length to fear."""
+"""The script a QEMU guest runs under virtme-ng's init; a file avoids quoting and length limits."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The command lines that programs run scripts/vm with, to read what it prints."""
+"""The command lines that programs use to run scripts/vm and read its output."""
 
 from __future__ import annotations
 

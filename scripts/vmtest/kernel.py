@@ -27,9 +27,9 @@ class Kernel:
 
     # One of ours, or the path of a built tree or of an image
     name: str
-    # What it needs on its command line besides
+    # Additional arguments on its command line
     arguments: str = ""
-    # How many times as long everything may take
+    # Factor by which everything may take longer
     timeout_scale: int = 1
 
     def command_line(self) -> list[str]:
@@ -86,7 +86,7 @@ def find(name: str) -> Kernel:
 
 @cache
 def _built(name: str) -> Path:
-    """The directory of a kernel of ours, which has to be built."""
+    """The directory of a kernel of ours, which must have been built."""
     found = subprocess.run([BUILD_KERNEL, "--path", name], capture_output=True, text=True,
                            check=False)
     if found.returncode:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a run of a guest is made of, as the command line names it."""
+"""The options of a run of a guest, as on the command line."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-# All that is built for or left by this checkout
+# Everything that is built for or left by this checkout
 BUILD = TOP / "build"
-# What outlives it: kernels, tools, logs
+# Files that outlive it: kernels, tools, logs
 CACHE = Path(os.environ.get("ZERO_PAGE_CACHE") or "~/.cache/zero_page").expanduser().absolute()
 LOGS = CACHE / "log"
 # The path of commands, in guests as on the host

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""QEMU itself: which one, what it needs on this machine, and when it crashed.
+"""QEMU itself: which one, its arguments on this machine, and whether it crashed.
 
-The environment variable QEMU names another qemu-system-x86_64 than the one in the path.
+The environment variable QEMU selects a qemu-system-x86_64 other than the one in the path.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def nodes(count: int, cpus: int, mem: str) -> list[str]:
 def crashed_at_boot(status: int | None, console: list[str]) -> bool:
     """Whether QEMU itself crashed before the guest ran a program, so that another try is fair.
 
-    QEMU 10.0 does so in a boot of some hundreds, when a processor moves a device in memory while
+    QEMU 10.0 does so once in some hundred boots, when a processor moves a device in memory while
     another runs (its issue 1921).  A guest that hangs or panics is never taken for this.
     """
     return (status in (-signal.SIGABRT, -signal.SIGSEGV) and not complaints_in(console)

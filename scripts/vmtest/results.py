@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The one form of results, between guest and host and from program to program.
+"""The common format of results, between guest and host and from program to program.
 
-What passes or fails is told in KTAP, see Documentation/dev-tools/ktap.rst of the kernel.  What
-was found is told in diagnostic lines of it, one each:
+Test results are reported in KTAP, see Documentation/dev-tools/ktap.rst of the kernel.  Figures
+are reported in diagnostic lines of KTAP, one each:
 
 	# KEY VALUE
 
-KEY is made of letters, digits, `_`, `-` and `.`; VALUE is one word, mostly a number.  A key that
-comes again has another sample, or a newer value, whichever its reader wants.  Other lines are for
-people.  Guest programs write these lines with tests/guest/lib/ksft.py, the host reads the figures
-with this file and KTAP with ktap.py.
+KEY consists of letters, digits, `_`, `-` and `.`; VALUE is one word, usually a number.  A key
+that occurs again has another sample, or a newer value, whichever its reader expects.  Other
+lines are for people.  Guest programs write these lines with tests/guest/lib/ksft.py, the host
+reads the figures with this file and KTAP with ktap.py.
 """
 
 from __future__ import annotations

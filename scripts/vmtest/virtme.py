@@ -3,7 +3,7 @@
 
 virtme-ng makes the QEMU command line and is the guest's init.  It is not left in charge of QEMU,
 though: it would neither end a guest that hangs nor keep the console log, and it needs udev in the
-guest to tell COMMAND's output from the console.
+guest to separate COMMAND's output from the console.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .guest import Guest, say
 from .options import QemuOptions
 from .paths import CACHE, COMMANDS
 
-# With a cache, as the host's files do not change meanwhile: without one each start of a program
+# With a cache, as the host's files do not change meanwhile: without one, every start of a program
 # reads it again.  The rest is virtme-ng's.
 ROOT_FLAGS = "rootflags=version=9p2000.L,trans=virtio,access=any,msize=512000,cache=loose"
 
@@ -137,7 +137,7 @@ class VirtmeGuest(Guest):
                            shown=self.console if self.options.verbose else None)
 
     def shell(self) -> int:
-        """Gives the terminal to the guest; what the kernel says still goes to the log."""
+        """Gives the terminal to the guest; kernel messages still go to the log."""
         if self.options.gdb:
             say(gdb.advice(self.gdb_socket, self.kernel.tree()))
         with open(self.console, "wb") as log:

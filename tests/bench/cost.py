@@ -16,8 +16,8 @@ MEMORY = "1G"
 BOOTS, ROUNDS = 12, 2
 PAGES_A_ROUND = (256 << 20) // PAGE_SIZE
 # Pairs before each sample, of the same page, so that the allocator's code is in the caches: it
-# was used last by whoever cleared the memory, which differs. Of a page, as what is freed is raw:
-# a block of the size to be measured would be the next to be taken, and cleared.
+# was last used by the code that cleared memory, which differs. Of a page, as freed pages are raw:
+# a block of the measured size would be the next one to be allocated, and cleared.
 WARM_UP = 1000
 
 ZEROED_TARGET, RAW_TARGET, RAW_TARGET_ORDERS = 1.3, 1.1, range(4, 11)

@@ -5,8 +5,8 @@
 #
 #	scripts/vm --no-module -- tests/guest/run.sh FILE...
 #
-# How each went is in what it prints; a file that takes longer than six minutes,
-# $TIMEOUT_SCALE times as many on a slow kernel, is ended.
+# The results are in the output of each file. A file that takes longer than six
+# minutes, $TIMEOUT_SCALE times as long on a slow kernel, is terminated.
 
 cd "$(dirname "$0")" || exit
 # The guest must not write to the source tree.

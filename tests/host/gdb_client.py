@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The part of gdb needed to talk to a stub: the remote protocol, "gdb Remote Serial Protocol" in gdb's
-manual.
+"""The part of gdb needed to talk to a stub: the remote protocol, "gdb Remote Serial Protocol" in
+gdb's manual.
 """
 
 import socket

@@ -1,24 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Runs tests of others in a guest, see tests/peers/run:
+# Runs tests of other projects in a guest, see tests/peers/run:
 #
 #	guest.sh KERNEL selftests DIRECTORY CATEGORY...
 #	guest.sh KERNEL stress-ng STRESSOR...
 #
-# On the patched kernel zero_page zeroes whatever is freed meanwhile, and pages
-# said to be zero are looked at. Exit status: 1 if one was not, else 0, whatever
-# becomes of the tests.
+# On the patched kernel, zero_page zeroes freed memory meanwhile, and pages marked
+# as zero are verified. Exit status: 1 if one was not zero, otherwise 0, whatever
+# the results of the tests.
 
 kernel=$1 what=$2
 shift 2
 
 counter() { awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat; }
 
-# What has not ended in time is ended with all that it has started.
+# A command that does not end in time is terminated with all its children.
 limited() { setsid --wait timeout --kill-after 10 "$@"; }
 
-# Some want memory swapped out.
+# Some tests swap memory out.
 echo 512M >/sys/block/zram0/disksize
 mkswap /dev/zram0 >/dev/null && swapon /dev/zram0 || exit
 
@@ -28,7 +28,7 @@ fi
 
 case $what in
 selftests)
-	# Their files are mapped, which those that the host serves cannot be.
+	# Their files are mapped, which is not possible with files served by the host.
 	cp -r "$1" /run/selftests && cd /run/selftests || exit
 	shift
 	for category in "$@"; do

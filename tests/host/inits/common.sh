@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 #
-# Sourced by the inits of guests that have all they need in memory, see
-# tests/host/initramfs.py: file systems, counters, what to tell the tests.
+# Sourced by the inits of guests that have everything they need in memory, see
+# tests/host/initramfs.py: file systems, counters, figures for the tests.
 
 busybox mkdir -p /proc /sys /dev
 busybox mount -t proc none /proc
@@ -13,7 +13,7 @@ argument() { busybox grep -qw "$1" /proc/cmdline; }
 counter() { busybox awk -v name="$1" '$1 == name { print $2 }' /proc/vmstat; }
 finish() { busybox poweroff -f; }
 
-# tell KEY VALUE: tells the tests, see scripts/vmtest/results.py
+# tell KEY VALUE: reports a figure to the tests, see scripts/vmtest/results.py
 tell() { echo "# $*"; }
 
 percent_zeroed() { echo $(($(counter nr_free_prezeroed) * 100 / $(counter nr_free_pages))); }
@@ -21,7 +21,7 @@ percent_zeroed() { echo $(($(counter nr_free_prezeroed) * 100 / $(counter nr_fre
 # Most of the free memory, in MiB
 most() { echo $(($(counter nr_free_pages) / 256 * 7 / 10)); }
 
-# settle: waits until hardly anything more is zeroed, five minutes at most
+# settle: waits until hardly any more memory is zeroed, five minutes at most
 settle() {
 	last=-1000
 	for _ in $(busybox seq 300); do

@@ -9,7 +9,7 @@ MINUTES ?= 60
 KERNEL ?= patched
 .DEFAULT_GOAL := all
 
-# All that is built goes there; kbuild refuses to if objects lie among the sources.
+# All build products go there; kbuild refuses this if there are objects among the sources.
 build := $(CURDIR)/build
 kbuild = $(MAKE) --no-print-directory M="$(CURDIR)"
 
@@ -31,7 +31,7 @@ all:
 install modules_install: all
 	$(call for_kdir,modules_install)
 
-# The modules that guests load, by kernel, and what kbuild is told besides
+# The modules that guests load, by kernel, and additional settings for kbuild
 of_guests := patched debug kcsan stock uml-patched uml-stock
 modules-%: wanted = zero_page zero_page_kunit zero_page_bench
 modules-kcsan: wanted += zero_page_race
@@ -89,7 +89,7 @@ shell: setup
 test: kernels
 	@tests/run
 
-# All that runs in a guest, on kernels that complain of everything
+# Everything that runs in a guest, on the kernels for debugging
 .PHONY: test-debug test-kcsan
 test-debug test-kcsan: test-%: kernels
 	@scripts/kernel/build.sh $*
@@ -137,16 +137,16 @@ clean:
 
 .PHONY: help
 help:
-	@echo 'Everything (each does all set-up by itself):'
+	@echo 'Main targets (each does all setup itself):'
 	@echo '  run              demonstrate zero_page in QEMU, against a stock kernel'
-	@echo '  test             prove it: static checks, KUnit and guest tests'
-	@echo '  test-debug       its guest tests on a kernel with KASAN, lockdep and more (slow)'
-	@echo '  test-kcsan       its guest tests on a kernel that looks for data races (slow)'
+	@echo '  test             run all tests: static checks, KUnit and guest tests'
+	@echo '  test-debug       run the guest tests on a kernel with KASAN, lockdep and more (slow)'
+	@echo '  test-kcsan       run the guest tests on a kernel that detects data races (slow)'
 	@echo '  torture          use memory in every way for MINUTES=60, in guests of all kinds'
 	@echo '  peers            selftests/mm and stress-ng, compared with the stock kernel (an hour)'
-	@echo '  bench            measure what it costs and brings, in QEMU and user-mode Linux'
+	@echo '  bench            measure costs and benefits, in QEMU and user-mode Linux'
 	@echo '  shell            a shell in the guest, with the module loaded; KERNEL=debug for'
-	@echo '                   the kernel that complains of everything, or another'
+	@echo '                   a kernel with KASAN, lockdep and more, or another'
 	@echo 'The series:'
 	@echo '  tree             make a git tree of the kernel with the series, or update it'
 	@echo '  patches          write what was committed there back to patches/'
@@ -155,15 +155,15 @@ help:
 	@echo 'The module:'
 	@echo '  all              build it for KDIR=<tree> (default: our patched kernel)'
 	@echo '  install          install it for that kernel, as modules_install does'
-	@echo '  clean            remove what was built here'
+	@echo '  clean            remove everything that was built here'
 	@echo 'Parts:'
 	@echo '  setup            install packages and tools'
 	@echo '  kernels          build the stock and the patched kernel'
-	@echo '  modules-KERNEL   build what guests load, in build/modules/KERNEL'
-	@echo '  programs         build what guests run'
+	@echo '  modules-KERNEL   build the modules that guests load, in build/modules/KERNEL'
+	@echo '  programs         build the programs that guests run'
 	@echo '  check            format, clippy, checkpatch, patches, documentation'
 	@echo '  fmt, clippy      format the Rust code; lint it'
 	@echo 'Variables:'
 	@echo '  KERNEL_SRC=      tree or tarball of Linux 7.3.y to use'
 	@echo '  KERNEL_TREE=     where the git tree of the kernel is (linux/ in the cache)'
-	@echo '  ZERO_PAGE_CACHE= where all that is built is kept (~/.cache/zero_page)'
+	@echo '  ZERO_PAGE_CACHE= where everything that is built is kept (~/.cache/zero_page)'

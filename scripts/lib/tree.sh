@@ -14,3 +14,14 @@ stock=$tree-stock
 series_patches() {
 	sed -E 's/(^|[[:space:]]+)#.*//; s/[[:space:]]+-p1$//; /^[[:space:]]*$/d' "$patches/series"
 }
+
+# git_tree ARG...: git in the tree.  Hooks and signatures are for people's commits.
+quiet_git=(-c core.hooksPath=/dev/null -c commit.gpgSign=false -c gc.auto=0)
+git_tree() {
+	git -C "$tree" "${quiet_git[@]}" "$@"
+}
+
+# is_cover COMMIT: whether it is the cover letter of a topic, an empty commit.
+is_cover() {
+	git_tree diff-tree --quiet "$1^" "$1"
+}

@@ -17,6 +17,7 @@ use kernel::{
         Display, //
     },
     prelude::*,
+    static_lock_class,
     str::BStr, //
 };
 
@@ -162,7 +163,7 @@ macro_rules! settings {
             where
                 $(T: Attribute<$knob>,)*
             {
-                [$(File::new::<$knob>()),*]
+                [$(File::new::<$knob>(static_lock_class!())),*]
             }
         }
 

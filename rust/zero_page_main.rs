@@ -72,30 +72,34 @@ fn warn_of_hypervisor(settings: &Settings) {
     }
 }
 
-/// Returns the settings that the load-time parameters ask for.
-fn settings() -> Result<Settings> {
-    Ok(settings_from_parameters!())
+/// Returns what the load-time parameters ask for: the settings, and whether to verify pages.
+fn parameters() -> Result<(Settings, bool)> {
+    let verify = Verify::from_parameter(module_parameters::verify.value())?;
+    Ok((settings_from_parameters!(), verify.get() != 0))
 }
 
 impl kernel::InPlaceModule for ZeroPage {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        let verify = Verify::from_parameter(module_parameters::verify.value());
-        let settings = settings().inspect(warn_of_hypervisor);
+        // All parameters, before anything is done that cannot be undone.
+        let parameters = parameters();
 
         try_pin_init!(Self {
-            statistics: debugfs::Directory::new(
-                c"zero_page",
-                Statistics::FILES,
-                Arc::new(Statistics::new(), GFP_KERNEL)?,
-            ),
+            statistics: {
+                let (settings, _) = parameters?;
+                warn_of_hypervisor(&settings);
+                debugfs::Directory::new(
+                    c"zero_page",
+                    Statistics::FILES,
+                    Arc::new(Statistics::new(), GFP_KERNEL)?,
+                )
+            },
             _directory <- sysfs::Directory::in_mm(
                 c"zero_page",
                 Settings::files(),
-                Control::new(Arc::clone(statistics.data()), settings?),
+                Control::new(Arc::clone(statistics.data()), parameters?.0),
             ),
-            // Last, so that a parameter that is refused leaves nothing behind.
             _: {
-                if verify?.get() != 0 {
+                if parameters?.1 {
                     page::verify();
                 }
             },

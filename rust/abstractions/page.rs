@@ -148,7 +148,7 @@ impl<'a> FreeBlock<'a> {
                     self.zeroed += pages;
                     tally.skipped += pages;
                 }
-                Content::Raw => self.zero_raw_run(end, tally)?,
+                Content::Raw => self.zero_run(self.raw_run(end), tally)?,
                 Content::Poisoned => return Err(EHWPOISON),
             }
         }
@@ -192,31 +192,36 @@ impl<'a> FreeBlock<'a> {
         }
     }
 
-    /// Clears and marks the raw pages from `zeroed` up to the first that is not raw, or to `end`,
-    /// which must not be above `len`.
-    fn zero_raw_run(&mut self, end: u32, tally: &mut Tally) -> Result {
-        let mut run = 0;
-        while self.zeroed + run < end && self.content(self.zeroed + run) == Content::Raw {
-            run += 1;
+    /// Returns the number of raw pages from `zeroed` on, up to the first that is not raw, or to
+    /// `end`, which must be above `zeroed` and not above `len`.
+    ///
+    /// The caller has seen that the first of them is raw. It is not looked at again: its memory may
+    /// fail at any time, and the answer would be different.
+    fn raw_run(&self, end: u32) -> NonZero<u32> {
+        let mut run = NonZero::<u32>::MIN;
+        while self.zeroed + run.get() < end && self.content(self.zeroed + run.get()) == Content::Raw
+        {
+            run = run.saturating_add(1);
         }
+        run
+    }
+
+    /// Clears and marks `run` pages from `zeroed` on, which must be raw and part of the block.
+    fn zero_run(&mut self, run: NonZero<u32>, tally: &mut Tally) -> Result {
         let page = self.page(self.zeroed);
 
-        // SAFETY: By the type invariants and the requirement on `end`, `page` and the `run - 1`
-        // pages after it are free pages of one block whose content only we access. All of their
-        // bytes are cleared before they are marked.
-        let marked = unsafe {
-            bindings::clear_highpages_kasan_tagged(page, run as c_int);
-            bindings::prezero_mark_pages(page, run)
-        };
+        // SAFETY: By the type invariants and the requirement on `run`, `page` and the `run - 1`
+        // pages after it are free pages of one block whose content only we access.
+        let marked = unsafe { bindings::prezero_zero_pages(page, run.get()) };
         tally.cleared += marked;
 
-        // Memory has failed after the check.
-        if marked != run {
+        // Memory has failed after it was looked at.
+        if marked != run.get() {
             return Err(EHWPOISON);
         }
 
         // INVARIANT: These pages have just been cleared and marked.
-        self.zeroed += run;
+        self.zeroed += run.get();
         Ok(())
     }
 }

@@ -25,6 +25,7 @@ use kernel::{
         BStr,
         Formatter, //
     },
+    sync::LockClassKey,
     types::Opaque, //
 };
 
@@ -54,7 +55,11 @@ pub(crate) struct File<T> {
 
 impl<T> File<T> {
     /// Creates the file of `T` that `A` identifies.
-    pub(crate) fn new<A>() -> Self
+    ///
+    /// An attribute that is not static data needs a lockdep key. Each file has its own `key`, or
+    /// lockdep takes the locks behind two files for one.
+    #[cfg_attr(not(CONFIG_DEBUG_LOCK_ALLOC), expect(unused_variables))]
+    pub(crate) fn new<A>(key: Pin<&'static LockClassKey>) -> Self
     where
         T: Attribute<A>,
     {
@@ -62,10 +67,9 @@ impl<T> File<T> {
 
         attr.attr.name = T::NAME.as_char_ptr();
         attr.attr.mode = 0o644;
-        // An attribute that is not static data needs a lockdep key of its own.
         #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
         {
-            attr.attr.key = kernel::static_lock_class!().as_ptr();
+            attr.attr.key = key.as_ptr();
         }
         // The C types are unions of a const and a mutable variant, or structs of both with CFI.
         // This uses the same variant in both cases.

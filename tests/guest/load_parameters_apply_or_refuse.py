@@ -6,6 +6,7 @@ from lib.counters import wait_until, zeroed
 from lib.ksft import check, main, test
 from lib.module import DEFAULTS, DIRECTORY, insmod, kernel_log, load, loaded, read, rmmod
 from lib.pages import MAX_PAGE_ORDER
+from lib.states import VERIFY
 
 BAD = {
     "enabled": ("2", "-1", "yes"),
@@ -13,6 +14,7 @@ BAD = {
     "batch_size": (str((1 << 32) - 1), str(1 << 32), "-1"),
     "delay_millisecs": (str((1 << 32) - 1), str(1 << 32), "soon"),
     "max_zeroed": (str(1 << 64), "-1", "all"),
+    "verify": ("2", "-1", "yes"),
 }
 
 
@@ -56,6 +58,19 @@ def bad_parameters_refuse_to_load():
             check(any("zero_page" in line and name in line for line in log),
                   f"no line about {name}={value} in the log: {log}")
             check(not DIRECTORY.exists(), f"files are left after {name}={value}")
+
+
+@test
+def a_bad_parameter_keeps_the_others_from_applying():
+    """Nothing is zeroed by enabled=1, and nothing verified by verify=1, beside a bad one."""
+    rmmod()
+    before, verify = zeroed(), VERIFY.read_text()
+    for bad in ({"enabled": 1, "delay_millisecs": 0, "batch_size": 0, "verify": 2},
+                {"verify": 1, "enabled": 2}):
+        for _ in range(20):
+            check(insmod(**bad) == "EINVAL", f"insmod {bad} is not refused")
+    check(zeroed() == before, f"{zeroed() - before} pages were zeroed")
+    check(VERIFY.read_text() == verify, "pages are verified")
 
 
 main()

@@ -14,7 +14,6 @@ from lib.counters import TIMEOUT_SCALE, Counted, vmstat
 from lib.ksft import Skip, check, main, note, test
 from lib.memory import MADV_HUGEPAGE, PAGE_SIZE, address, check_zero
 from lib.process import Process, Setting
-from lib.states import start, zero_scribbled_memory
 from lib.swap import (MADV_PAGEOUT, PAGEMAP_SOFT_DIRTY, Swap, ZeroPages, page_out, pagemap,
                       status_kib, swapped, written)
 
@@ -27,6 +26,7 @@ SYS_USERFAULTFD, UFFD_USER_MODE_ONLY = 323, 1
 UFFDIO_API, UFFDIO_REGISTER, UFFD_API = 0xc018aa3f, 0xc020aa00, 0xaa
 MODE_MISSING = 1
 KSM = Path("/sys/kernel/mm/ksm")
+KHUGEPAGED = Path("/sys/kernel/mm/transparent_hugepage/khugepaged")
 SECONDS = 8
 
 
@@ -80,6 +80,11 @@ class Cgroup:
     def enter(self):
         """Moves this process into the cgroup."""
         (self.path / "cgroup.procs").write_text("0")
+
+    def stat(self, name):
+        """Returns a counter of its memory.stat."""
+        lines = (self.path / "memory.stat").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.split()[0] == name)
 
     def swap(self):
         """Returns how many bytes of swap are charged to it."""
@@ -143,19 +148,27 @@ def only_zeros_are_taken_for_zeros():
 
 
 @test
-def writing_first_gets_a_zeroed_page():
-    """A write to a zero-filled page that was swapped out allocates pre-zeroed memory."""
-    start()
+def writing_first_swaps_in():
+    """A write to a zero-filled page that was swapped out reads it in, and maps no zero page."""
     memory = written(MIB)
     with Swap():
         page_out(memory)
-        zero_scribbled_memory()
-        page_out(memory)
         with Counted() as counted:
             write_each_page(memory)
-        note(counted)
-        check(counted["swpin_zero_page"] == PAGES, "zeros were read from swap")
-        check(counted["prezero_hit"] >= 0.8 * PAGES, f"only {counted['prezero_hit']} hits")
+        check(counted["swpin_zero_page"] == 0,
+              f"the zero page was mapped {counted['swpin_zero_page']} times")
+        check(counted["swpin_zero"] >= PAGES, f"only {counted['swpin_zero']} zeros were read")
+
+
+@test
+def khugepaged_finds_pages_if_it_must_not_add_any():
+    """With max_ptes_none=0, the zero page would keep khugepaged from collapsing a range."""
+    memory = written(2)
+    with Swap(), Setting(KHUGEPAGED / "max_ptes_none", 0):
+        page_out(memory)
+        with ZeroPages() as zero_pages:
+            check_zero(memory)
+        check(zero_pages.mapped == 0, f"the zero page was mapped {zero_pages.mapped} times")
 
 
 @test
@@ -319,6 +332,26 @@ def cgroups_get_their_swap_back():
 
     with Swap(), Cgroup() as group:
         Process(child).wait()
+
+
+@test
+def cgroups_count_zeros_both_ways():
+    """What memory.stat counts as swpout_zero comes back as swpin_zero, read or written."""
+    def child(use):
+        group.enter()
+        memory = written(MIB)
+        before = group.stat("swpout_zero"), group.stat("swpin_zero"), vmstat()["swpin_zero"]
+        page_out(memory)
+        use(memory)
+        out, back = group.stat("swpout_zero") - before[0], group.stat("swpin_zero") - before[1]
+        check(out >= PAGES, f"only {out} zeros were counted on their way out")
+        check(back == out, f"{out} zeros out, {back} back in the cgroup")
+        total = vmstat()["swpin_zero"] - before[2]
+        check(total >= out, f"{out} zeros out, {total} back in /proc/vmstat")
+
+    for use in (check_zero, write_each_page):
+        with Swap(), Cgroup() as group:
+            Process(child, use).wait()
 
 
 @test

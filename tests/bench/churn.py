@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What zeroing costs those who allocate and free single pages all the time: trips to zone->lock,
+large blocks that are broken up, and page blocks that become unmovable."""
+
+import subprocess
+from pathlib import Path
+
+import bench
+from lib.counters import Counted
+from lib.module import load
+from vmtest.paths import BUILD
+from vmtest.results import figures as parse
+
+CHURN = BUILD / "churn"
+CPUS, MEBIBYTES = 4, 700
+OPTIONS = ("--mem", "1G", "--cpus", str(CPUS))
+# Operations a thread, so that each load takes about as long
+LOADS = {"interleaved": 150_000, "bursts": 200_000, "processes": 40_000}
+# Blocks differ from boot to boot, so boot often, in turns.
+BOOTS = 6
+LARGE_ORDER = 9
+TRIPS_TARGET, HITS = 1.05, ("prezero_hit", "prezero_miss", "prezero_waste")
+CONDITIONS = (f"QEMU, 1 GiB, {CPUS} CPUs, {MEBIBYTES} MiB of which two thirds are in use; the worker "
+              f"runs 10 times a second; {BOOTS} boots of each kernel, taking turns; ")
+
+
+def small_blocks():
+    """Returns the percentage of free memory that is in blocks of less than LARGE_ORDER."""
+    pages = [0, 0]
+    for line in Path("/proc/buddyinfo").read_text().splitlines():
+        for order, blocks in enumerate(line.split("zone", 1)[1].split()[1:]):
+            pages[order < LARGE_ORDER] += int(blocks) << order
+    return 100 * pages[1] / sum(pages)
+
+
+def unmovable_blocks():
+    """Returns the number of page blocks that are unmovable or reclaimable."""
+    lines = Path("/proc/pagetypeinfo").read_text().splitlines()
+    start = next(number for number, line in enumerate(lines)
+                 if line.startswith("Number of blocks type"))
+    types = lines[start].split("type", 1)[1].split()
+    wanted = [types.index(name) for name in ("Unmovable", "Reclaimable")]
+    counts = [line.split("zone", 1)[1].split()[1:] for line in lines[start + 1:] if "zone" in line]
+    return sum(int(row[column]) for row in counts for column in wanted)
+
+
+def churn():
+    """Runs all loads; reports LOAD.WHAT."""
+    for name, operations in LOADS.items():
+        with Counted() as counted:
+            done = subprocess.run([CHURN, name, str(operations), str(CPUS), str(MEBIBYTES), "1"],
+                                  stdout=subprocess.PIPE, text=True, check=True)
+            bench.tell(f"{name}.small", small_blocks())
+        told = parse(done.stdout.splitlines())
+        bench.tell(f"{name}.seconds", told["seconds"])
+        bench.tell(f"{name}.moved", told["refilled"] + told["drained"])
+        bench.tell(f"{name}.unmovable", unmovable_blocks())
+        for event in HITS:
+            if Path("/sys/module/prezero").exists():
+                bench.tell(f"{name}.{event}", counted[event])
+
+
+def on_stock():
+    """The stock kernel."""
+    churn()
+
+
+def on_patched():
+    """The worker runs all the time."""
+    load(enabled=1, batch_size=4 << 20, delay_millisecs=100)
+    churn()
+
+
+def compare(what, *append):
+    """Boots both kernels in turns; returns the figures."""
+    stock, ours = {}, {}
+    for boot in range(BOOTS):
+        bench.progress(f"boot {boot + 1} of {BOOTS} of each kernel{what}")
+        for kernel, function, told in (("stock", on_stock, stock),
+                                       ("patched", on_patched, ours)):
+            for name, values in bench.in_guest(kernel, function,
+                                               options=(*OPTIONS, *append)).items():
+                told.setdefault(name, []).extend(values)
+
+    rows, conditions = [], CONDITIONS + f"tests/bench/churn.c{what}"
+    for name in LOADS:
+        def both(key, name=name):
+            return stock[f"{name}.{key}"], ours[f"{name}.{key}"]
+
+        rows += [
+            bench.ratio(f"{name}{what}: pages to and from per-CPU lists", "pages", *both("moved"),
+                        conditions, TRIPS_TARGET),
+            bench.no_worse(f"{name}{what}: free memory below 2 MiB", "%", *both("small"),
+                           conditions),
+            bench.no_worse(f"{name}{what}: unmovable page blocks", "", *both("unmovable"),
+                           conditions),
+            bench.ratio(f"{name}{what}: time", "s", *both("seconds"), conditions),
+        ]
+        hits, misses, _ = (sum(ours[f"{name}.{event}"]) for event in HITS)
+        rows.append(bench.share(f"{name}{what}: hits", hits, hits + misses, conditions))
+    return rows
+
+
+@bench.measurement("Churn of single pages (QEMU, 4 CPUs)", "stock", "patched")
+def plain():
+    """As most systems boot."""
+    return compare("")
+
+
+@bench.measurement("Churn of single pages with init_on_alloc=1 (QEMU, 4 CPUs)", "stock", "patched")
+def init_on_alloc():
+    """Each allocation asks for zeros."""
+    return compare(", init_on_alloc=1", "--append", "init_on_alloc=1")

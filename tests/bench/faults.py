@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a program costs that takes all of its memory anew again and again, with the worker's share."""
+
+import subprocess
+
+import bench
+from lib.module import load
+from vmtest.paths import BUILD
+from vmtest.results import figures as parse
+
+ROUNDS, PAGES = 7, 8 * 32768
+TARGET = 1.02
+KNOBS = {
+    "default knobs": {},
+    "eager knobs": {"batch_size": 0, "delay_millisecs": 10},
+}
+CONDITIONS = (f"tests/bench/churn.c faults, {PAGES} faults of 4 KiB a round, median of {ROUNDS}; "
+              "nothing is done for the per-CPU lists; ")
+
+
+def sample(name):
+    """Reports the seconds of each round."""
+    for turn in range(ROUNDS + 1):
+        done = subprocess.run([BUILD / "churn", "faults", str(PAGES), "1", "64", "1"],
+                              stdout=subprocess.PIPE, text=True, check=True)
+        # The first round finds whatever the boot has left.
+        if turn:
+            bench.tell(name, parse(done.stdout.splitlines())["seconds"])
+
+
+def on_stock():
+    """The stock kernel."""
+    sample("stock")
+
+
+def on_patched():
+    """Never enabled, and enabled."""
+    load()
+    sample("never enabled")
+    for name, knobs in KNOBS.items():
+        load(enabled=1, **knobs)
+        sample(name)
+
+
+def compare(options, conditions, target=None):
+    """Boots both kernels; returns the figures."""
+    stock = bench.in_guest("stock", on_stock, options=options)
+    ours = bench.in_guest("patched", on_patched, options=options)
+    return [bench.ratio(name, "s", stock["stock"], ours[name], CONDITIONS + conditions, target)
+            for name in ("never enabled", *KNOBS)]
+
+
+@bench.measurement("Faults of 4 KiB, worker on the same CPU (QEMU -icount)", "stock", "patched")
+def one_cpu():
+    """The time counts instructions, those of the worker included."""
+    return compare(("--icount", "--mem", "1G"), "QEMU -icount shift=0, 1 CPU, 1 GiB", TARGET)
+
+
+@bench.measurement("Faults of 4 KiB, 2 CPUs (QEMU)", "stock", "patched")
+def two_cpus():
+    """The worker has a CPU of its own."""
+    return compare(("--cpus", "2", "--mem", "1G"), "QEMU, 2 CPUs, 1 GiB", TARGET)

@@ -43,13 +43,16 @@ module! {
     params: {
         enabled: u32 { default: 0, description: "1: zero free pages from the start", },
         mini_order: u32 { default: 0, description: "Order of the smallest free block to zero", },
-        batch_size: u32 { default: 67108864, description: "Bytes to be freed to wake the worker", },
-        delay_millisecs: u32 { default: 1000, description: "Wait before each pass of the worker", },
+        batch_size: u32 { default: 67108864, description: "Bytes freed before the worker is woken", },
+        delay_millisecs: u32 {
+            default: 1000,
+            description: "Milliseconds from the wake-up to a pass, and between passes",
+        },
         max_zeroed: u64 {
             default: 18446744073709551615,
-            description: "Bytes of free memory to have zeroed at most",
+            description: "Limit on zeroed free memory in bytes",
         },
-        verify: u32 { default: 0, description: "1: look whether pages said to be zero are", },
+        verify: u32 { default: 0, description: "1: verify that pages marked as zero are zero", },
     },
 }
 

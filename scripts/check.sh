@@ -119,10 +119,12 @@ check_spelling() {
 }
 
 check_shellcheck() {
-	shell_files | xargs -d '\n' shellcheck -x -S warning
+	local failed=0
+	shell_files | xargs -d '\n' shellcheck -x -S warning || failed=1
 	# To be sourced, so without a line that names the shell
 	project_files scripts/toolchain.sh 'scripts/lib/*.sh' |
-		xargs -d '\n' shellcheck -x -S warning -s bash
+		xargs -d '\n' shellcheck -x -S warning -s bash || failed=1
+	return "$failed"
 }
 
 # run NUMBER NAME: runs check_NAME and prints its result.

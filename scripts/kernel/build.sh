@@ -160,7 +160,7 @@ build() {
 if [ -n "$only_path" ]; then
 	[ -z "$rust" ] || "$scripts/kernel/tree" current
 	[ -s "$stamp" ] && [ "$(cat "$stamp")" = "$(key)" ] ||
-		die "the $name kernel is not built, or older than its source, configuration or toolchain: run 'make kernels'"
+		die "the $name kernel is not built, or older than its source, configuration or toolchain: run scripts/kernel/build.sh $name"
 	printf '%s\n' "$objects"
 else
 	build

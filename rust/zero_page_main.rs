@@ -43,7 +43,7 @@ module! {
     params: {
         enabled: u32 { default: 0, description: "1: zero free pages from the start", },
         mini_order: u32 { default: 0, description: "Order of the smallest free block to zero", },
-        batch_size: u32 { default: 67108864, description: "Bytes freed before the worker is woken", },
+        batch_size: u32 { default: 67108864, description: "Bytes freed to wake the worker", },
         delay_millisecs: u32 {
             default: 1000,
             description: "Milliseconds from the wake-up to a pass, and between passes",

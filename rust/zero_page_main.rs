@@ -83,29 +83,28 @@ fn parameters() -> Result<(Settings, bool)> {
 
 impl kernel::InPlaceModule for ZeroPage {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        // All parameters, before anything is done that cannot be undone.
-        let parameters = parameters();
+        pin_init::pin_init_scope(|| {
+            // All parameters, before anything is done that cannot be undone.
+            let (settings, verify) = parameters()?;
+            warn_of_hypervisor(&settings);
 
-        try_pin_init!(Self {
-            statistics: {
-                let (settings, _) = parameters?;
-                warn_of_hypervisor(&settings);
-                debugfs::Directory::new(
+            Ok(try_pin_init!(Self {
+                statistics: debugfs::Directory::new(
                     c"zero_page",
                     Statistics::FILES,
                     Arc::new(Statistics::new(), GFP_KERNEL)?,
-                )
-            },
-            _directory <- sysfs::Directory::in_mm(
-                c"zero_page",
-                Settings::files(),
-                Control::new(Arc::clone(statistics.data()), parameters?.0),
-            ),
-            _: {
-                if parameters?.1 {
-                    page::verify();
-                }
-            },
+                ),
+                _directory <- sysfs::Directory::in_mm(
+                    c"zero_page",
+                    Settings::files(),
+                    Control::new(Arc::clone(statistics.data()), settings),
+                ),
+                _: {
+                    if verify {
+                        page::verify();
+                    }
+                },
+            }))
         })
     }
 }

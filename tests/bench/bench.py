@@ -23,13 +23,16 @@ from lib.counters import settle, share_zeroed, vmstat, wait_until
 from lib.ksft import figure
 from lib.module import MODULES
 from vmtest.failure import Failure
-from vmtest.paths import TOP
-from vmtest.results import samples
+from vmtest.paths import BUILD, TOP
+from vmtest.results import figures, samples
 
 RUN = Path("/sys/kernel/debug/zero_page_bench/run")
 
 # Free memory counts as zeroed when this share of it is; pages in the per-CPU lists may be raw.
 ZEROED = 0.98
+
+# Of churn.c: each run does the same
+SEED = 1
 
 measurements = []
 _told = []
@@ -131,6 +134,20 @@ def in_guest(kernel, function, options=()):
     return samples(done.stdout.splitlines())
 
 
+def in_turns(boots, functions, options=()):
+    """Boots kernels several times, taking turns, so that other load on the machine affects all.
+
+    functions: by kernel, as for in_guest(). Returns the samples of each kernel.
+    """
+    found = {kernel: {} for kernel in functions}
+    for boot in range(boots):
+        progress(f"boot {boot + 1} of {boots} of each kernel")
+        for kernel, function in functions.items():
+            for name, values in in_guest(kernel, function, options).items():
+                found[kernel].setdefault(name, []).extend(values)
+    return found
+
+
 # In the guest
 
 def tell(name, *values):
@@ -167,6 +184,14 @@ def run_each(operation, **parameters):
     """Does the same, and returns the nanoseconds for one allocation, round by round."""
     result = run(operation, **parameters)
     return [sample / result["count"] for sample in result["alloc_ns"]]
+
+
+def churn(load, operations, threads, mebibytes):
+    """Runs churn.c; returns its figures."""
+    arguments = (load, operations, threads, mebibytes, SEED)
+    done = subprocess.run([BUILD / "churn", *map(str, arguments)], stdout=subprocess.PIPE,
+                          text=True, check=True)
+    return figures(done.stdout.splitlines())
 
 
 def wait_zeroed(limit=60.0):

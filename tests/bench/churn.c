@@ -77,6 +77,18 @@ static unsigned long random_below(struct thread *thread, unsigned long limit)
 	return (thread->random * 2685821657736338717ULL >> 33) % limit;
 }
 
+/* Map anonymous memory, in pages of 4 KiB, none of which is present yet. */
+static char *map(unsigned long nr_pages)
+{
+	char *pages = mmap(NULL, nr_pages * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (pages == MAP_FAILED || madvise(pages, nr_pages * PAGE, MADV_NOHUGEPAGE))
+		err(2, "mmap");
+
+	return pages;
+}
+
 static void toggle_anon(struct thread *thread, unsigned long index)
 {
 	char *page = thread->anon + index * PAGE;
@@ -165,32 +177,21 @@ static void processes(struct thread *thread, unsigned long operations)
 	}
 }
 
+/* Map memory, touch each page of it, and unmap it. */
+static void touch_new(unsigned long nr_pages)
+{
+	char *pages = map(nr_pages);
+
+	for (unsigned long i = 0; i < nr_pages; i++)
+		pages[i * PAGE] = 1;
+	munmap(pages, nr_pages * PAGE);
+}
+
 static void faults(struct thread *thread, unsigned long operations)
 {
 	(void)thread;
-	for (; operations >= FAULTS; operations -= FAULTS) {
-		char *pages = mmap(NULL, FAULTS * PAGE, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		if (pages == MAP_FAILED || madvise(pages, FAULTS * PAGE, MADV_NOHUGEPAGE))
-			err(2, "mmap");
-		for (unsigned long i = 0; i < FAULTS; i++)
-			pages[i * PAGE] = 1;
-		munmap(pages, FAULTS * PAGE);
-	}
-}
-
-static int child(void)
-{
-	char *pages = mmap(NULL, CHILD_PAGES * PAGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (pages == MAP_FAILED)
-		err(2, "mmap");
-	for (unsigned long i = 0; i < CHILD_PAGES; i++)
-		pages[i * PAGE] = 1;
-
-	return 0;
+	for (; operations >= FAULTS; operations -= FAULTS)
+		touch_new(FAULTS);
 }
 
 static const struct load loads[] = {
@@ -216,12 +217,10 @@ static void prepare(struct thread *thread, unsigned long pages)
 	thread->nr_file = pages * 2 / 7;
 	thread->touched = calloc(thread->nr_anon, 1);
 	thread->present = calloc(thread->nr_file, 1);
-	thread->anon = mmap(NULL, thread->nr_anon * PAGE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	thread->anon = map(thread->nr_anon);
 	thread->file = memfd_create("churn", 0);
-	if (!thread->touched || !thread->present || thread->anon == MAP_FAILED ||
-	    thread->file < 0 || ftruncate(thread->file, thread->nr_file * PAGE) ||
-	    madvise(thread->anon, thread->nr_anon * PAGE, MADV_NOHUGEPAGE))
+	if (!thread->touched || !thread->present || thread->file < 0 ||
+	    ftruncate(thread->file, thread->nr_file * PAGE))
 		err(2, "no memory");
 
 	for (unsigned long i = 0; i < thread->nr_anon; i++) {
@@ -305,8 +304,10 @@ int main(int argc, char **argv)
 	unsigned long nr, pages;
 	double start;
 
-	if (argc == 2 && !strcmp(argv[1], "child"))
-		return child();
+	if (argc == 2 && !strcmp(argv[1], "child")) {
+		touch_new(CHILD_PAGES);
+		return 0;
+	}
 	if (argc != 6)
 		errx(2, "usage: churn LOAD OPERATIONS THREADS MEBIBYTES SEED");
 

@@ -2,16 +2,12 @@
 """What zeroing costs those who allocate and free single pages all the time: trips to zone->lock,
 large blocks that are broken up, and page blocks that become unmovable."""
 
-import subprocess
 from pathlib import Path
 
 import bench
 from lib.counters import Counted
 from lib.module import load
-from vmtest.paths import BUILD
-from vmtest.results import figures as parse
 
-CHURN = BUILD / "churn"
 CPUS, MEBIBYTES = 4, 700
 OPTIONS = ("--mem", "1G", "--cpus", str(CPUS))
 # Operations a thread, so that each load takes about as long
@@ -19,7 +15,7 @@ LOADS = {"interleaved": 150_000, "bursts": 200_000, "processes": 40_000}
 # Blocks differ from boot to boot, so boot often, in turns.
 BOOTS = 6
 LARGE_ORDER = 9
-TRIPS_TARGET, HITS = 1.05, ("prezero_hit", "prezero_miss", "prezero_waste")
+TRIPS_TARGET = 1.05
 CONDITIONS = (f"QEMU, 1 GiB, {CPUS} CPUs, {MEBIBYTES} MiB of which two thirds are in use; the worker "
               f"runs 10 times a second; {BOOTS} boots of each kernel, taking turns; ")
 
@@ -44,44 +40,30 @@ def unmovable_blocks():
     return sum(int(row[column]) for row in counts for column in wanted)
 
 
-def churn():
-    """Runs all loads; reports LOAD.WHAT."""
+def churn(*events):
+    """Runs all loads; reports LOAD.WHAT, and the events of /proc/vmstat as LOAD.EVENT."""
     for name, operations in LOADS.items():
         with Counted() as counted:
-            done = subprocess.run([CHURN, name, str(operations), str(CPUS), str(MEBIBYTES), "1"],
-                                  stdout=subprocess.PIPE, text=True, check=True)
+            told = bench.churn(name, operations, CPUS, MEBIBYTES)
             bench.tell(f"{name}.small", small_blocks())
-        told = parse(done.stdout.splitlines())
         bench.tell(f"{name}.seconds", told["seconds"])
         bench.tell(f"{name}.moved", told["refilled"] + told["drained"])
         bench.tell(f"{name}.unmovable", unmovable_blocks())
-        for event in HITS:
-            if Path("/sys/module/prezero").exists():
-                bench.tell(f"{name}.{event}", counted[event])
-
-
-def on_stock():
-    """The stock kernel."""
-    churn()
+        for event in events:
+            bench.tell(f"{name}.{event}", counted[event])
 
 
 def on_patched():
     """The worker runs all the time."""
     load(enabled=1, batch_size=4 << 20, delay_millisecs=100)
-    churn()
+    churn("prezero_hit", "prezero_miss")
 
 
 def compare(what, *append):
     """Boots both kernels in turns; returns the figures."""
-    stock, ours = {}, {}
-    for boot in range(BOOTS):
-        bench.progress(f"boot {boot + 1} of {BOOTS} of each kernel{what}")
-        for kernel, function, told in (("stock", on_stock, stock),
-                                       ("patched", on_patched, ours)):
-            for name, values in bench.in_guest(kernel, function,
-                                               options=(*OPTIONS, *append)).items():
-                told.setdefault(name, []).extend(values)
-
+    told = bench.in_turns(BOOTS, {"stock": churn, "patched": on_patched},
+                          options=(*OPTIONS, *append))
+    stock, ours = told["stock"], told["patched"]
     rows, conditions = [], CONDITIONS + f"tests/bench/churn.c{what}"
     for name in LOADS:
         def both(key, name=name):
@@ -96,7 +78,7 @@ def compare(what, *append):
                            conditions),
             bench.ratio(f"{name}{what}: time", "s", *both("seconds"), conditions),
         ]
-        hits, misses, _ = (sum(ours[f"{name}.{event}"]) for event in HITS)
+        hits, misses = (sum(ours[f"{name}.prezero_{event}"]) for event in ("hit", "miss"))
         rows.append(bench.share(f"{name}{what}: hits", hits, hits + misses, conditions))
     return rows
 

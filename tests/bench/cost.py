@@ -67,13 +67,9 @@ def on_patched():
                    "uml-stock", "uml-patched")
 def cost():
     """Raw and zeroed allocations of every order, on both kernels."""
-    samples = {}
-    for boot in range(BOOTS):
-        bench.progress(f"boot {boot + 1} of {BOOTS} of each kernel")
-        for kernel, function in (("uml-stock", on_stock), ("uml-patched", on_patched)):
-            told = bench.in_guest(kernel, function, options=("--mem", MEMORY))
-            for name, values in told.items():
-                samples.setdefault(name, []).extend(values)
+    told = bench.in_turns(BOOTS, {"uml-stock": on_stock, "uml-patched": on_patched},
+                          options=("--mem", MEMORY))
+    samples = {**told["uml-stock"], **told["uml-patched"]}
 
     figures = []
     for name, stock, ours, conditions in (

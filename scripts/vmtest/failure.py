@@ -13,7 +13,7 @@ EXIT_GUEST = 125
 
 
 class Failure(Exception):
-    """One clear line for the user, and the exit status that goes with it."""
+    """What to tell the user, and the exit status that goes with it."""
 
     def __init__(self, message: str, status: int = EXIT_USAGE) -> None:
         super().__init__(message)

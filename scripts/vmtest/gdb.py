@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# The addresses in vmlinux are those of the kernel that runs.
-KERNEL_ARGUMENTS = ("nokaslr",)
+# The addresses in vmlinux are those of the kernel that runs; after a panic it is there to look at.
+KERNEL_ARGUMENTS = ("nokaslr", "panic=0")
 
 
 def qemu_arguments(socket: Path, wait: bool) -> list[str]:
@@ -19,7 +19,14 @@ def qemu_arguments(socket: Path, wait: bool) -> list[str]:
 
 
 def advice(socket: Path, tree: Path) -> str:
-    """How to attach to it, in one line; `tree` is where the kernel was built."""
+    """How to attach to it, in one line; `tree` is where the kernel was built.
+
+    With its symbols gdb stops at a panic, by a hardware breakpoint as the kernel's code may not be
+    there yet, and has the commands that were built with it, if any.
+    """
+    attach = f"-ex 'target remote {socket}'"
     vmlinux = tree / "vmlinux"
-    file = f" {vmlinux}" if vmlinux.exists() else ""
-    return f"attach with: gdb -ex 'target remote {socket}'{file}"
+    if not vmlinux.exists():
+        return f"attach with: gdb {attach}"
+    return (f"attach with: gdb -iex 'add-auto-load-safe-path {tree}' {attach} "
+            f"-ex 'hbreak panic' {vmlinux}")

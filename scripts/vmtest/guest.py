@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shlex
 import shutil
@@ -24,6 +26,9 @@ RUNS_KEPT = 40
 class Guest:
     """One run: what to boot, and where its traces go."""
 
+    # The program that runs it, for messages
+    program: str
+
     def __init__(self, options: Options) -> None:
         self.options = options
         self.kernel = kernel.find(options.kernel)
@@ -34,6 +39,15 @@ class Guest:
     def console(self) -> Path:
         """Everything the guest's kernel printed."""
         return self.run_dir / "console.log"
+
+    @property
+    def qemu_log(self) -> Path:
+        """What QEMU itself printed, if it is QEMU that runs the guest."""
+        return self.run_dir / "qemu.log"
+
+    def say(self, message: str) -> None:
+        """One line for the user."""
+        print(f"{self.program}: {message}", file=sys.stderr, flush=True)
 
     def environment(self) -> str:
         """What COMMAND finds in its environment, for a shell."""
@@ -68,17 +82,27 @@ class Guest:
         except FileNotFoundError:
             return ""
 
+    def complaints(self) -> list[str]:
+        """What the guest's kernel complained of; the user is told."""
+        found = complaints_in(read_lines(self.console), *map(re.compile, self.options.allow))
+        if found:
+            self.say("the guest's kernel complained:")
+            quote(found[:20])
+        return found
+
     def judge(self, ended: int | None) -> int:
         """The exit status of a run, and on failure what led to it."""
         status = self.status()
         lines = read_lines(self.console)
-        complaints = complaints_in(lines, *map(re.compile, self.options.allow))
-        if complaints:
-            say("the guest's kernel complained:")
-            quote(complaints[:20])
+        complaints = self.complaints()
+        words = read_lines(self.qemu_log)
+        if words and not status.isdigit():
+            self.say("QEMU said:")
+            quote(words[-20:])
         if ended is None and not status:
             result = EXIT_TIMEOUT
-            say(f"ended after {self.options.timeout:g} seconds; the last lines of the console:")
+            self.say(f"ended after {self.options.timeout:g} seconds; "
+                     "the last lines of the console:")
             quote(lines[-20:])
         elif status.isdigit():
             result = int(status) or (EXIT_GUEST if complaints else 0)
@@ -87,22 +111,39 @@ class Guest:
             reason = status.removeprefix("setup: ") or (
                 f"the guest's process died ({signal.strsignal(-ended)})"
                 if ended and ended < 0 else "the guest ended before COMMAND did")
-            say(f"{reason}; the last lines of the console:")
-            quote((read_lines(self.run_dir / "qemu.log") + lines)[-20:])
+            self.say(f"{reason}; the last lines of the console:")
+            quote(lines[-20:])
         if result and (complaints or not status.isdigit()):
-            say(f"console log: {self.console}")
+            self.say(f"console log: {self.console}")
         return result
 
 
-def say(message: str) -> None:
-    """One line for the user."""
-    print(f"vm: {message}", file=sys.stderr, flush=True)
-
-
 def new_run_dir() -> Path:
-    """A directory for the traces of this run; old ones make room."""
+    """A directory for the traces of this run, locked until we end; old ones make room."""
     runs = LOGS / "vm"
     runs.mkdir(parents=True, exist_ok=True)
-    for old in sorted(runs.iterdir(), key=lambda path: path.stat().st_mtime)[:-RUNS_KEPT]:
+    # One at a time, or a new directory might be taken for an old one before it is locked.
+    turn = lock(runs)
+    # By name, which begins with the time.
+    for old in sorted(runs.iterdir())[:-RUNS_KEPT]:
+        try:
+            os.close(lock(old, fcntl.LOCK_NB))
+        except BlockingIOError:
+            # The run goes on.
+            continue
         shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=runs))
+    run_dir = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=runs))
+    lock(run_dir)
+    os.close(turn)
+    return run_dir
+
+
+def lock(directory: Path, flags: int = 0) -> int:
+    """Locks a directory; the lock is held as long as the descriptor that is returned is open."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | flags)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -6,10 +6,11 @@ are reported in diagnostic lines of KTAP, one each:
 
 	# KEY VALUE
 
-KEY consists of letters, digits, `_`, `-` and `.`; VALUE is one word, usually a number.  A key
-that occurs again has another sample, or a newer value, whichever its reader expects.  Other
-lines are for people.  Guest programs write these lines with tests/guest/lib/ksft.py, the host
-reads the figures with this file and KTAP with ktap.py.
+KEY consists of letters, digits, `_`, `-` and `.`, and begins with a small letter or a digit;
+VALUE is one word, usually a number.  A key that occurs again has another sample, or a newer
+value, whichever its reader expects.  Other lines are for people.  Guest programs in Python write
+these lines with tests/guest/lib/ksft.py, those in C and shell by themselves.  Figures are read
+with this file, KTAP with ktap.py.
 """
 
 from __future__ import annotations

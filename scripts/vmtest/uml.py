@@ -50,6 +50,7 @@ RB_POWER_OFF = 0x4321FEDC
 class UmlGuest(Guest):
     """One run."""
 
+    program = "uml"
     options: UmlOptions
 
     def init(self) -> Path:

@@ -16,7 +16,7 @@ from pathlib import Path
 from . import gdb, init, process, qemu
 from .console import quote, read_lines
 from .failure import EXIT_GUEST, Failure
-from .guest import Guest, say
+from .guest import Guest
 from .options import QemuOptions
 from .paths import CACHE, COMMANDS
 
@@ -28,12 +28,12 @@ ROOT_FLAGS = "rootflags=version=9p2000.L,trans=virtio,access=any,msize=512000,ca
 class VirtmeGuest(Guest):
     """One run in QEMU, with KVM or emulated."""
 
+    program = "vm"
     options: QemuOptions
 
     def __init__(self, options: QemuOptions, kvm: bool) -> None:
         super().__init__(options)
         self.kvm = kvm
-        self.qemu_log = self.run_dir / "qemu.log"
         self.gdb_socket = self.run_dir / "gdb"
 
     def module(self) -> Path | None:
@@ -116,7 +116,7 @@ class VirtmeGuest(Guest):
         """Boots, once more if QEMU crashed."""
         ended = self.boot()
         if qemu.crashed_at_boot(ended, read_lines(self.console)):
-            say(qemu.CRASHED_AT_BOOT)
+            self.say(qemu.CRASHED_AT_BOOT)
             quote(read_lines(self.qemu_log))
             self.console.rename(self.run_dir / "console.crashed.log")
             ended = self.boot()
@@ -127,18 +127,21 @@ class VirtmeGuest(Guest):
         def command(out_fd: int, err_fd: int) -> list[str]:
             arguments = self.qemu_command(out_fd, err_fd)
             if self.options.verbose:
-                say(shlex.join(arguments))
+                self.say(shlex.join(arguments))
             return arguments
 
         self.console.touch()
         if self.options.gdb:
-            say(gdb.advice(self.gdb_socket, self.kernel.tree()))
+            self.say(gdb.advice(self.gdb_socket, self.kernel.tree()))
         return process.run(command, self.qemu_log, self.options.timeout,
                            shown=self.console if self.options.verbose else None)
 
     def shell(self) -> int:
         """Gives the terminal to the guest; kernel messages still go to the log."""
         if self.options.gdb:
-            say(gdb.advice(self.gdb_socket, self.kernel.tree()))
+            self.say(gdb.advice(self.gdb_socket, self.kernel.tree()))
         with open(self.console, "wb") as log:
-            return subprocess.run(self.qemu_command(), stderr=log, check=False).returncode
+            ended = subprocess.run(self.qemu_command(), stderr=log, check=False)
+        self.complaints()
+        self.say(f"console log: {self.console}")
+        return ended.returncode

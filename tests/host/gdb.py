@@ -42,7 +42,7 @@ def results(kernel, _parser, log):
         for line in guest.stdout:
             file.write(line)
             lines.append(line.rstrip())
-            found = re.search(r"gdb -ex 'target remote (\S+)' (\S+)$", line.rstrip())
+            found = re.search(r"gdb .*-ex 'target remote (\S+)' .* (\S+)$", line.rstrip())
             if found and "socket" not in told:
                 told["socket"], told["vmlinux"] = found.groups()
                 try:

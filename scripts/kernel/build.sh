@@ -36,7 +36,7 @@ name=${1-}
 
 configs=$root/scripts/kernel/configs
 fragments=("$configs/guest.config")
-image=bzImage
+targets=(bzImage modules)
 rust=
 source=$stock
 # Lines of output of a build from nothing, for the progress shown.
@@ -45,7 +45,7 @@ case $name in
 stock | patched | debug | kcsan) ;;
 uml-stock | uml-patched)
 	fragments=("$configs/uml.config")
-	image=linux
+	targets=(linux modules)
 	expected_lines=1080
 	export ARCH=um
 	;;
@@ -60,6 +60,7 @@ if [[ $name != *stock ]]; then
 	expected_lines=$((expected_lines + 100))
 fi
 [[ $name != debug && $name != kcsan ]] || fragments+=("$configs/$name.config")
+[[ $name != debug ]] || targets+=(scripts_gdb)
 objects=$source/build-$name
 stamp=$objects/.zero_page-built
 
@@ -150,7 +151,7 @@ build() {
 	configure
 	[ -e "$objects/vmlinux" ] || lines=$expected_lines
 	run_logged "building the $name kernel in $objects" "$log_dir/build-$name.log" \
-		"$lines" kernel_make -j"$(nproc)" "$image" modules
+		"$lines" kernel_make -j"$(nproc)" "${targets[@]}"
 	# If the source was changed meanwhile, the state of the build is unknown.
 	[ "$now" = "$(key)" ] ||
 		die "$source was changed while the $name kernel was built: build it again"

@@ -9,8 +9,7 @@
 #   Debian          the package linux-source-7.3 of trixie-backports
 #   kernel.org      the tarball of KERNEL_VERSION (below)
 #
-# What was downloaded is used again; --refresh looks for something newer,
-# --cached downloads nothing.
+# What was downloaded is used again; --cached downloads nothing.
 set -eu -o pipefail
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/../lib/common.sh"
@@ -150,8 +149,6 @@ fetch() {
 
 if [ -n "${KERNEL_SRC-}" ]; then
 	from_user
-elif [ "${1-}" = --refresh ]; then
-	fetch
 elif ! recorded; then
 	[ "${1-}" != --cached ] || die "no kernel was fetched yet: run make tree"
 	fetch

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The steps of `make test`.
-
-Each is a function of the kernel, the parser of KTAP and the file for its log, and returns results.
-"""
+"""The steps of `make test`."""
 
 import subprocess
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from host import balloon_inflation, gdb, hibernation, host_memory, kernel_tree, kexec, qemu_crash
 from plan import guests, planned_files
@@ -19,21 +18,32 @@ from vmtest.results import Result, figure, result
 TESTS = TOP / "tests"
 
 
+@dataclass
+class Step:
+    """A step: a function of the kernel, the parser of KTAP and the file for its log."""
+
+    title: str
+    run: Callable  # returns the results
+    files: tuple = ()  # the test files that run in it, if it is a guest
+
+
 def steps(kernel):
-    """Returns the titles of the steps on a kernel, and what they do."""
-    in_guests = [("KUnit", kunit),
-                 *((guest.title, in_guest(guest)) for guest in guests(kernel))]
-    last = [("host: inflating a balloon", balloon_inflation.results),
-            ("host: suspending to disk", hibernation.results),
-            ("host: starting again by kexec", kexec.results),
-            ("torture, for a minute", short_torture)]
+    """Returns the steps on a kernel."""
+    in_guests = [Step("KUnit", kunit),
+                 *(Step(guest.title, in_guest(guest),
+                        tuple(f"tests/guest/{file}" for file in guest.files))
+                   for guest in guests(kernel))]
+    last = [Step("host: inflating a balloon", balloon_inflation.results),
+            Step("host: suspending to disk", hibernation.results),
+            Step("host: starting again by kexec", kexec.results),
+            Step("torture, for a minute", short_torture)]
     if kernel.name != "patched":
         return [*in_guests, *last]
-    return [("static checks", static_checks), ("test plan", no_file_is_forgotten),
-            ("host: the kernel tree", kernel_tree.results), *in_guests,
-            ("host: memory provided for a guest", host_memory.results),
-            ("host: QEMU crashing", qemu_crash.results),
-            ("host: gdb", gdb.results), *last]
+    return [Step("static checks", static_checks), Step("test plan", no_file_is_forgotten),
+            Step("host: the kernel tree", kernel_tree.results), *in_guests,
+            Step("host: memory provided for a guest", host_memory.results),
+            Step("host: QEMU crashing", qemu_crash.results),
+            Step("host: gdb", gdb.results), *last]
 
 
 def static_checks(_kernel, parser, log):

@@ -10,13 +10,13 @@
  * runs a measurement; reading the file gives the result of the last one as one
  * line of JSON. The first argument says what to allocate:
  *
- *	pages	alloc_pages() of the given order; zero= comp= movable= add
- *		__GFP_ZERO and __GFP_COMP, replace GFP_KERNEL by GFP_HIGHUSER_MOVABLE
+ *	pages	alloc_pages() of the given order; zero= comp= add __GFP_ZERO and
+ *		__GFP_COMP
  *	vmalloc	vzalloc() of bytes=
  *	kmalloc	kzalloc() of bytes=, larger than the slab caches serve
  *
- * A round allocates count= pieces and frees them; alloc_ns and free_ns are the
- * nanoseconds of each round. Options for all of them:
+ * A round allocates count= pieces and frees them; alloc_ns is the nanoseconds that
+ * allocating took in each round. Options for all of them:
  *
  *	pair=1	free each piece before the next is allocated; alloc_ns is for both
  *	check=1	count pages that are not zero, between allocating and freeing
@@ -47,7 +47,7 @@
 /* More entries than any TLB has */
 #define TLB_ENTRIES	16384UL
 /* Running out of memory is a result, not a reason to kill processes. */
-#define GFP_BENCH	(__GFP_NOWARN | __GFP_NORETRY)
+#define GFP_BENCH	(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
 
 enum op { OP_PAGES, OP_VMALLOC, OP_KMALLOC };
 
@@ -61,7 +61,7 @@ struct request {
 	enum op op;
 	gfp_t gfp;
 	unsigned int order, bytes, count, rounds;
-	unsigned int zero, comp, movable, pair, check, dirty, cold;
+	unsigned int zero, comp, pair, check, dirty, cold;
 };
 
 static const struct param {
@@ -77,7 +77,6 @@ static const struct param {
 	PARAM(rounds, 1, MAX_ROUNDS, 1),
 	PARAM(zero, 0, 1, 0),
 	PARAM(comp, 0, 1, 0),
-	PARAM(movable, 0, 1, 0),
 	PARAM(pair, 0, 1, 0),
 	PARAM(check, 0, 1, 0),
 	PARAM(dirty, 0, 1, 0),
@@ -92,7 +91,6 @@ static struct {
 	unsigned int allocated;
 	unsigned long nonzero;
 	u64 alloc_ns[MAX_ROUNDS];
-	u64 free_ns[MAX_ROUNDS];
 } last;
 
 static unsigned int *field(struct request *request, const struct param *param)
@@ -192,10 +190,8 @@ static __always_inline void run_round(enum op op, const struct request *request,
 		cond_resched();
 	}
 
-	start = ktime_get_ns();
 	for (i = 0; i < allocated; i++)
 		release(op, request, pieces[i]);
-	last.free_ns[round] = ktime_get_ns() - start;
 }
 
 static __always_inline void run_pairs(enum op op, const struct request *request,
@@ -213,7 +209,6 @@ static __always_inline void run_pairs(enum op op, const struct request *request,
 		release(op, request, piece);
 	}
 	last.alloc_ns[round] = ktime_get_ns() - start;
-	last.free_ns[round] = 0;
 	last.allocated = min(last.allocated, i);
 }
 
@@ -234,7 +229,7 @@ static int run(struct request *request)
 {
 	void **pieces = NULL;
 
-	request->gfp = GFP_BENCH | (request->movable ? GFP_HIGHUSER_MOVABLE : GFP_KERNEL);
+	request->gfp = GFP_BENCH;
 	if (request->comp)
 		request->gfp |= __GFP_COMP;
 	if (request->zero)
@@ -288,7 +283,7 @@ static int parse_param(struct request *request, char *word)
 		return 0;
 	}
 
-	pr_err("%s: expected order, bytes, count, rounds, zero, comp, movable, pair, check, dirty or cold, each with =NUMBER\n",
+	pr_err("%s: expected order, bytes, count, rounds, zero, comp, pair, check, dirty or cold, each with =NUMBER\n",
 	       name);
 	return -EINVAL;
 }
@@ -356,19 +351,10 @@ static ssize_t run_write(struct file *file, const char __user *data, size_t size
 	return ret ?: size;
 }
 
-static void show_times(struct seq_file *seq, const char *name, const u64 *times)
-{
-	unsigned int round;
-
-	seq_printf(seq, ",\"%s\":[", name);
-	for (round = 0; round < last.request.rounds; round++)
-		seq_printf(seq, "%s%llu", round ? "," : "", times[round]);
-	seq_putc(seq, ']');
-}
-
 static int run_show(struct seq_file *seq, void *unused)
 {
 	const struct param *param;
+	unsigned int round;
 
 	guard(mutex)(&bench_mutex);
 	if (!last.request.rounds)
@@ -377,10 +363,11 @@ static int run_show(struct seq_file *seq, void *unused)
 	seq_printf(seq, "{\"op\":\"%s\"", op_names[last.request.op]);
 	for (param = params; param < params + ARRAY_SIZE(params); param++)
 		seq_printf(seq, ",\"%s\":%u", param->name, *field(&last.request, param));
-	seq_printf(seq, ",\"allocated\":%u,\"nonzero\":%lu", last.allocated, last.nonzero);
-	show_times(seq, "alloc_ns", last.alloc_ns);
-	show_times(seq, "free_ns", last.free_ns);
-	seq_puts(seq, "}\n");
+	seq_printf(seq, ",\"allocated\":%u,\"nonzero\":%lu,\"alloc_ns\":[", last.allocated,
+		   last.nonzero);
+	for (round = 0; round < last.request.rounds; round++)
+		seq_printf(seq, "%s%llu", round ? "," : "", last.alloc_ns[round]);
+	seq_puts(seq, "]}\n");
 	return 0;
 }
 

@@ -8,8 +8,8 @@ Beside torture.c, which uses memory in every way, it turns all knobs at random, 
 compacts, drops caches, and resizes the hugetlb pool. Pages marked as zero are verified when they
 are allocated and while they are free (prezero.verify), and torture.c checks all allocated memory
 once more. There is swap on zram, KSM runs, and in a cgroup processes run out of memory and are
-killed. Prints figures, and one KTAP result after a line "# WRONG: ..." about each error; exit
-status 1 if there was any.
+killed. Prints one KTAP result, after figures and a line about each error; exit status 1 if there
+was any.
 """
 
 import os
@@ -173,7 +173,7 @@ def torture(seed, seconds):
     rmmod()
     if done.returncode:
         wrong.append(f"torture ended with status {done.returncode}")
-    return [f"WRONG: seed {seed}: {line}" for line in wrong]
+    return [f"seed {seed}: {line}" for line in wrong]
 
 
 @test

@@ -107,7 +107,7 @@ static _Noreturn void found(const char *format, ...)
 {
 	va_list args;
 
-	printf("# WRONG: seed %llu worker %u round %llu: ", seed,
+	printf("# seed %llu worker %u round %llu: ", seed,
 	       worker, tally[worker].rounds);
 	va_start(args, format);
 	vprintf(format, args);
@@ -579,7 +579,7 @@ static pid_t start_worker(unsigned int number, time_t end)
 
 static void report_signal(unsigned int number, int signal)
 {
-	printf("# WRONG: seed %llu worker %u round %llu: signal %d\n",
+	printf("# seed %llu worker %u round %llu: signal %d\n",
 	       seed, number, tally[number].rounds, signal);
 }
 

@@ -12,7 +12,7 @@ from .memory import MADV_NOHUGEPAGE, MADV_POPULATE_WRITE, PAGE_SIZE, address, an
 # <asm-generic/mman-common.h>
 MADV_PAGEOUT = 21
 
-PAGEMAP_PRESENT, PAGEMAP_SWAPPED, PAGEMAP_SOFT_DIRTY = 1 << 63, 1 << 62, 1 << 55
+PAGEMAP_SWAPPED, PAGEMAP_SOFT_DIRTY = 1 << 62, 1 << 55
 ZRAM = Path("/sys/block/zram0")
 
 

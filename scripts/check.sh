@@ -69,6 +69,10 @@ check_series_is_what_the_tree_has() {
 	scripts/kernel/tree check
 }
 
+check_topics_need_only_what_they_depend_on() {
+	scripts/kernel/tree topics
+}
+
 check_abi_documentation() {
 	local output
 	output=$("$source/tools/docs/get_abi.py" --dir "$root/Documentation/ABI" validate 2>&1) || {
@@ -102,6 +106,14 @@ check_unsafe_only_in_abstractions() {
 	found=$(grep -nw unsafe -r rust --include='*.rs' --exclude-dir=abstractions |
 		grep -vE '^[^:]+:[0-9]+:[[:space:]]*(//|#!?\[)')
 	[ -z "$found" ] || { printf '%s\n' "$found"; return 1; }
+}
+
+# As the README says, with nothing but KDIR=
+check_module_is_built_for_a_patched_kernel() {
+	rm -f zero_page.ko
+	make --no-print-directory KDIR="$patched" >"$scratch/log" 2>&1 && [ -f zero_page.ko ] && return
+	tail -n 30 "$scratch/log"
+	return 1
 }
 
 check_unpatched_kernel_is_refused_in_one_line() {
@@ -143,8 +155,8 @@ run() {
 }
 
 checks=(rustfmt clippy misuse_does_not_compile checkpatch_patches checkpatch_sources series_is_what_the_tree_has
-	abi_documentation spdx_lines unsafe_only_in_abstractions
-	unpatched_kernel_is_refused_in_one_line spelling shellcheck)
+	topics_need_only_what_they_depend_on abi_documentation spdx_lines unsafe_only_in_abstractions
+	module_is_built_for_a_patched_kernel unpatched_kernel_is_refused_in_one_line spelling shellcheck)
 failed=0
 echo "KTAP version 1"
 echo "1..${#checks[@]}"

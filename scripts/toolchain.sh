@@ -57,6 +57,6 @@ require_rust() {
 require_built() {
 	[ -f "$1/Makefile" ] || die "KDIR=$1 is no kernel tree"
 	[ -f "$1/Module.symvers" ] || die "KDIR=$1 has no Module.symvers: build that kernel first"
-	grep -qw prezero_mark_pages "$1/Module.symvers" ||
-		die "KDIR=$1 was built without prezero_mark_pages(): apply patches/linux-7.3/series, set CONFIG_PREZERO_PAGE and CONFIG_RUST, and build that kernel"
+	grep -qw prezero_zero_pages "$1/Module.symvers" ||
+		die "KDIR=$1 was built without prezero_zero_pages(): apply patches/linux-7.3/series, set CONFIG_PREZERO_PAGE and CONFIG_RUST, and build that kernel"
 }

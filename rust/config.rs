@@ -2,8 +2,9 @@
 
 //! The knobs and their values, which are in range by construction.
 //!
-//! To add a knob, add it to `settings!` below and to the `params` of `module!`. Everything else is
-//! derived: its field of [`Settings`], its file, and reading its load-time parameter.
+//! To add a knob, add it to `settings!` below and to the `params` of `module!`. Its field of
+//! [`Settings`], its file, and reading its load-time parameter are derived; what it does is up to
+//! `control.rs`. `CONTRIBUTING.md` lists the documents and tests that name each knob.
 
 use crate::abstractions::sysfs::{
     Attribute,

@@ -4,10 +4,10 @@
 import subprocess
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from host import balloon_inflation, gdb, hibernation, host_memory, kernel_tree, kexec, qemu_crash
-from plan import guests, planned_files
+from plan import Guest, guests, planned_files
 from vmtest import invoke
 from vmtest.console import read_lines
 from vmtest.failure import EXIT_GUEST, EXIT_TIMEOUT
@@ -24,15 +24,26 @@ class Step:
 
     title: str
     run: Callable  # returns the results
-    files: tuple = ()  # the test files that run in it, if it is a guest
+    guest: Guest | None = None  # whose test files it runs, if it does
+
+    @property
+    def files(self):
+        """The paths of the test files."""
+        return [f"tests/guest/{file}" for file in self.guest.files] if self.guest else []
+
+    def narrowed(self, words):
+        """The step with only those files that the words name, unless they name the step."""
+        if not self.guest or any(word.lower() in self.title.lower() for word in words):
+            return self
+        files = tuple(file for file, path in zip(self.guest.files, self.files)
+                      if any(word.lower() in path.lower() for word in words))
+        return guest_step(replace(self.guest, files=files or self.guest.files))
 
 
 def steps(kernel):
     """Returns the steps on a kernel."""
     in_guests = [Step("KUnit", kunit),
-                 *(Step(guest.title, in_guest(guest),
-                        tuple(f"tests/guest/{file}" for file in guest.files))
-                   for guest in guests(kernel))]
+                 *map(guest_step, guests(kernel))]
     last = [Step("host: inflating a balloon", balloon_inflation.results),
             Step("host: suspending to disk", hibernation.results),
             Step("host: starting again by kexec", kexec.results),
@@ -86,7 +97,7 @@ def expected_suites():
     return {suite: int(count) for suite, count in pairs}
 
 
-def in_guest(guest):
+def guest_step(guest):
     """Returns the step that runs the test files of `guest`."""
     def step(kernel, parser, log):
         command = invoke.vm(kernel, "tests/guest/run.sh", *guest.files, timeout=guest.timeout,
@@ -106,7 +117,7 @@ def in_guest(guest):
                     each.suite = suite
                     results.append(each)
         return [*results, guest_health(status, log)]
-    return step
+    return Step(guest.title, step, guest)
 
 
 def by_file(lines):

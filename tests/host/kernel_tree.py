@@ -69,7 +69,7 @@ class Checkout:
 
     def run(self, command):
         """Runs scripts/kernel/tree; returns whether it succeeds, and its last line."""
-        done = subprocess.run([self.top / "scripts/kernel/tree", command], env=self.env,
+        done = subprocess.run([self.top / "scripts/kernel/tree", *command.split()], env=self.env,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False)
         self.log.write(f"$ tree {command}\n{done.stdout}")
@@ -177,12 +177,57 @@ def work_on_the_series(checkout):
            and "edited 25" not in (checkout.tree / "mm/b.c").read_text(), [said])
     yield ("import_leaves_other_files_alone",
            (checkout.tree / "mm/a.c").stat().st_mtime_ns == times, [])
-    patch = top / "01-first/01-patch0.patch"
+
+
+def work_on_topics(checkout):
+    """Yields what holds of topics: what they depend on, and what of them is sent."""
+    cover = checkout.top / SERIES / "02-second/cover-letter"
+    covers = [checkout.top / SERIES / "01-first/cover-letter", cover]
+    good, said = checkout.run("topics")
+    yield ("a_topic_that_does_not_say_what_it_depends_on_is_refused",
+           not good and "has no line such as" in said, [said])
+    for path in covers:
+        path.write_text(path.read_text() + "\nDepends on: nothing.\n")
+    good, said = checkout.run("import")
+    yield "import_takes_what_cover_letters_say_now", good, [said]
+    good, said = checkout.run("topics")
+    yield "a_topic_that_depends_on_nothing_applies_alone", good, [said]
+    checkout.edit(4)
+    checkout.git(checkout.tree, "commit", "-q", "-a", "-m", "mm: beside the first change of b")
+    good, said = checkout.run("export")
+    yield "export_writes_a_patch_beside_another", good, [said]
+    good, said = checkout.run("topics")
+    yield ("a_topic_that_needs_another_has_to_say_so",
+           not good and "02-second needs more" in said, [said])
+    cover.write_text(cover.read_text().replace("nothing", "01-first"))
+    good, said = checkout.run("topics")
+    yield "a_topic_that_says_so_applies", good, [said]
+    checkout.run("import")
+    good, said = checkout.run("topic 02")
+    mails = sorted(path.name for path in (checkout.top / "build/topics/02-second").iterdir())
+    yield ("the_mails_of_a_topic_are_its_cover_letter_and_patches", good and mails == [
+        "0000-cover-letter.patch", "0001-mm-change-a-once-more.patch", "0002-mm-tidy-up-b.patch",
+        "0003-mm-beside-the-first-change-of-b.patch"], [said, *mails])
+    good, said = checkout.run("topic 0")
+    yield "a_topic_is_named_clearly", not good and "may be" in said, [said]
+    checkout.edit(30)
+    good, said = checkout.run("topic 02")
+    yield "uncommitted_changes_are_not_sent", not good and "uncommitted changes" in said, [said]
+    checkout.git(checkout.tree, "commit", "-q", "-a", "-m", "fixup! mm: tidy up b")
+    good, said = checkout.run("topic 02")
+    yield "a_fixup_is_not_sent", not good and "autosquash" in said, [said]
+    checkout.git(checkout.tree, "reset", "-q", "--hard", "HEAD~1")
+
+
+def work_on_a_patch(checkout):
+    """Yields what holds if a patch was edited by hand."""
+    top = checkout.top / SERIES
+    before, patch = checkout.subjects(), top / "01-first/01-patch0.patch"
     patch.write_text(patch.read_text().replace(" line 1\n", " line one\n"))
     good, said = checkout.run("import")
     yield ("a_patch_that_does_not_fit_exactly_is_refused",
            not good and "01-patch0.patch does not apply" in said
-           and checkout.subjects()[-1] == "mm: tidy up b", [said])
+           and checkout.subjects() == before, [said])
 
 
 def results(_kernel, _parser, log):
@@ -190,6 +235,7 @@ def results(_kernel, _parser, log):
     found = []
     with tempfile.TemporaryDirectory() as directory, open(log, "w", encoding="utf-8") as file:
         checkout = Checkout(Path(directory), file)
-        for part in (there_and_back, work_in_the_tree, work_on_both_sides, work_on_the_series):
+        for part in (there_and_back, work_in_the_tree, work_on_both_sides, work_on_the_series,
+                     work_on_topics, work_on_a_patch):
             found += [result(SUITE, name, good, details) for name, good, details in part(checkout)]
     return found

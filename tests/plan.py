@@ -65,6 +65,9 @@ GUESTS = (
     Guest("guest: huge pages of 1 GiB", (
         "gigantic_hugetlb_is_zero_and_hits.py",
     ), ("--mem", "4G", "--append", "hugepagesz=1G hugepages=1")),
+    Guest("guest: huge pages of 1 GiB from CMA", (
+        "gigantic_hugetlb_from_cma_is_zero.py",
+    ), ("--mem", "4G", "--append", "hugetlb_cma=1G")),
     Guest("guest: reloading and writing under load", (
         "module_reloads_200_times_under_load.py",
         "parallel_writers_keep_knobs_sane.py",
@@ -85,7 +88,7 @@ GUESTS = (
     Guest("guest: zeroed memory that is not zero", (
         "verify_finds_what_is_not_zero.py",
     # The kernel has to complain about what the test corrupts.
-    ), ("--allow", "BUG: memory said to be zero is not")),
+    ), ("--allow", "BUG: page marked as zero is not zero")),
     Guest("guest: memory that fails", (
         "poisoned_memory_stays_out.py",
     )),

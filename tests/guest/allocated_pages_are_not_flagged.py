@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Only free pages have the flag of zeroed pages, and it agrees with the counters."""
 
+import mmap
+import os
 from pathlib import Path
 
-from lib.counters import settle, vmstat
-from lib.ksft import check, main, test
-from lib.memory import Memory
-from lib.module import load
+from lib.counters import Counted, settle, vmstat
+from lib.ksft import check, main, note, test
+from lib.memory import MADV_POPULATE_READ, PAGES_PER_MIB, SCRIBBLE, Memory, frames
+from lib.module import load, tune
 from lib.pages import PageFlags, check_gauge
 
 
@@ -44,6 +46,29 @@ def allocated_pages_have_no_flag():
     for kind in (flags.ANON, flags.LRU, flags.SLAB, flags.PGTABLE):
         count = flags.count(kind, flags.PREZEROED)
         check(count == 0, f"{count} pages in use have KPF_PREZEROED and flag {kind}")
+
+
+@test
+def pages_to_be_overwritten_have_no_flag():
+    """write(2) takes pages with any content; here all are zeroed ones."""
+    settle()
+    file = os.memfd_create("zero_page")
+    with Counted() as counted:
+        for _ in range(128):
+            os.write(file, SCRIBBLE)
+    note(counted)
+    memory = mmap.mmap(file, 128 << 20)
+    memory.madvise(MADV_POPULATE_READ)
+    os.close(file)
+    check(counted["prezero_waste"] > 64 * PAGES_PER_MIB, "they were not zeroed")
+    flags, wanted = PageFlags(), frames(memory)
+    for flag in (flags.PREZEROED, flags.PRIVATE, flags.PRIVATE_2):
+        found = flags.bits(flag)
+        wrong = sum(bool(found[frame]) for frame in wanted)
+        check(not wrong, f"{wrong} of the pages have flag {flag}")
+    memory.close()
+    tune(enabled=0)
+    check_gauge()
 
 
 main()

@@ -98,6 +98,24 @@ def ranges_of_zeroed_pages():
 
 
 @test
+def what_is_left_of_a_block_stays_zeroed():
+    """A page is taken out of a zeroed block, which loses no more than that page."""
+    area, lost, rounds = start(), 0, 20
+    tune(enabled=0)
+    for _ in range(rounds):
+        before = vmstat()["nr_free_prezeroed"]
+        check(area.allocate(1), "no range of one page")
+        lost += before - vmstat()["nr_free_prezeroed"]
+        # So that the next page is in another block of 4 MiB.
+        check(area.allocate(2047), "no range of 2047 pages")
+    area.free(area.used())
+    note(f"{lost} pages are no longer zeroed after {rounds} were taken")
+    check(lost < 100 * rounds, "pages that nobody needed are no longer known to be zero")
+    tune(enabled=1)
+    check_nothing_lies()
+
+
+@test
 def whole_area_moves_what_is_in_it():
     """Memory in use moves to zeroed pages elsewhere, with its content, and back."""
     area = start()

@@ -12,7 +12,7 @@ from lib.ksft import check, main, test
 from lib.memory import fill
 from lib.module import kernel_log
 
-LINE = "reported pages keep their content"
+LINE = "keeps the contents of reported pages"
 
 
 @test

@@ -4,34 +4,22 @@
 
 import mmap
 import os
+import random
 import subprocess
+import time
 from pathlib import Path
 
+from lib.cgroup import Cgroup, root as cgroup_root
 from lib.counters import Counted, check_hits, fault, free_mib, settle, vmstat, wait_until
+from lib.hugetlb import HIT, HUGE, MAP_HUGETLB, MISS, ZEROED
 from lib.ksft import check, main, note, test
 from lib.memory import MADV_POPULATE_WRITE, PAGES_PER_MIB, anonymous, check_zero, scribble
 from lib.module import tune
 from lib.process import Process, Setting
 from lib.states import start, zero_scribbled_memory
 
-POOL = Path("/sys/kernel/mm/hugepages/hugepages-2048kB")
 PAGES = 64
 MIB = PAGES * 2
-HIT, MISS, ZEROED = "prezero_hit_hugetlb", "prezero_miss_hugetlb", "prezero_zeroed_hugetlb"
-
-# <asm-generic/mman-common.h>
-MAP_HUGETLB = 0x40000
-
-
-def pool(name):
-    """Returns a number from the directory of the pool."""
-    return int((POOL / name).read_text())
-
-
-def resize(pages):
-    """Sets how many pages the pool has."""
-    (POOL / "nr_hugepages").write_text(str(pages))
-    check(pool("nr_hugepages") == pages, f"{pool('nr_hugepages')} huge pages, not {pages}")
 
 
 def use_and_scribble():
@@ -79,7 +67,7 @@ def fresh_pages_hit():
     # Nothing zeroes the pool itself now.
     tune(enabled=0)
     with Counted() as counted:
-        resize(PAGES)
+        HUGE.resize(PAGES)
     note(f"pool of {PAGES} pages: {counted}")
     take("fresh", anonymous(MIB, mmap.MAP_PRIVATE | MAP_HUGETLB), enough=0.8)
 
@@ -96,10 +84,13 @@ def freed_pages_are_zeroed_and_hit():
 def freeing_pages_wakes_the_worker():
     """Nothing else has to happen for them to be zeroed."""
     zero_scribbled_pool()
+    # More than what else is freed
+    tune(batch_size=MIB // 2 << 20)
     settle()
     before = pool_zeroed()
     Process(use_and_scribble).wait()
     wait_for_pool(before)
+    tune(batch_size=0)
     take("woken", anonymous(MIB, mmap.MAP_PRIVATE | MAP_HUGETLB))
 
 
@@ -127,6 +118,24 @@ def part_of_the_pool_that_is_zeroed_hits():
     pages = MIB // 2 * PAGES_PER_MIB
     check(counted[MISS] == pages, f"{counted[MISS]} misses instead of {pages}")
     check(counted[HIT] == pages, f"{counted[HIT]} hits instead of {pages}")
+
+
+@test
+def page_used_while_it_is_zeroed_is_zero():
+    """It is taken when a part of it has been zeroed, scribbled on, and zeroed from the start."""
+    HUGE.resize(1)
+    tune(enabled=1, delay_millisecs=0)
+    chance, taken, end = random.Random(1), 0, time.monotonic() + 5
+    while time.monotonic() < end:
+        memory = anonymous(HUGE.mib, mmap.MAP_PRIVATE | MAP_HUGETLB)
+        taken += fault(memory)[MISS]
+        memory.close()
+        # Zeroing it takes about as long.
+        time.sleep(chance.random() * 0.02)
+    note(f"{taken} of its pages were used before all were zeroed")
+    check(taken > 0, "it was never used before all of it was zeroed")
+    tune(delay_millisecs=50)
+    HUGE.resize(PAGES)
 
 
 @test
@@ -182,22 +191,54 @@ def memfd_is_zero_and_hits():
 @test
 def pages_without_memory_map_of_their_own_hit():
     """Most of their pages have no struct page that could be written to."""
-    resize(0)
+    HUGE.resize(0)
     with Setting("/proc/sys/vm/hugetlb_optimize_vmemmap", 1):
-        resize(PAGES)
+        HUGE.resize(PAGES)
     for _ in range(2):
         zero_scribbled_pool()
         take("optimized vmemmap", anonymous(MIB, mmap.MAP_PRIVATE | MAP_HUGETLB))
 
 
 @test
+def pages_that_cannot_be_charged_stay_zeroed():
+    """What a cgroup at its limit could not get, others get without clearing it again."""
+    attempts = 20
+
+    def fail():
+        group.enter()
+        memory = anonymous(MIB, mmap.MAP_PRIVATE | MAP_HUGETLB)
+        for _ in range(attempts):
+            try:
+                memory.madvise(MADV_POPULATE_WRITE)
+            except OSError:
+                continue
+            check(False, "the limit of the cgroup does not apply")
+        memory.close()
+
+    zero_scribbled_pool()
+    tune(enabled=0)
+    subprocess.run(["mount", "-o", "remount,memory_hugetlb_accounting", cgroup_root()], check=True)
+    with Cgroup() as group:
+        limit = 16
+        (group.path / "memory.max").write_text(f"{limit}M")
+        with Counted() as counted:
+            Process(fail).wait()
+    used = counted[HIT] + counted[MISS]
+    note(f"{used} pages were charged")
+    check(used <= limit * PAGES_PER_MIB, f"{used} pages were charged in spite of the limit")
+    counted = fault(anonymous(MIB, mmap.MAP_PRIVATE | MAP_HUGETLB))
+    note(counted)
+    check(counted[MISS] == used, f"{counted[MISS]} misses instead of {used}")
+
+
+@test
 def surplus_pages_are_zero_and_hit():
     """Without a pool, pages come from the page allocator on demand."""
-    resize(0)
+    HUGE.resize(0)
     zero_scribbled_memory()
-    with Setting(POOL / "nr_overcommit_hugepages", PAGES):
+    with Setting(HUGE.directory / "nr_overcommit_hugepages", PAGES):
         take("surplus", anonymous(MIB, mmap.MAP_PRIVATE | MAP_HUGETLB), enough=0.8)
-        check(pool("free_hugepages") == 0 and pool("surplus_hugepages") == 0,
+        check(HUGE.get("free_hugepages") == 0 and HUGE.get("surplus_hugepages") == 0,
               "surplus pages stay in the pool")
 
 
@@ -205,9 +246,9 @@ def surplus_pages_are_zero_and_hit():
 def scribbled_pool_goes_back_raw():
     """Pages that return from the pool to the page allocator are not taken for zero there."""
     tune(enabled=0)
-    resize(PAGES)
+    HUGE.resize(PAGES)
     Process(use_and_scribble).wait()
-    resize(0)
+    HUGE.resize(0)
     memory = anonymous(free_mib() * 3 // 4)
     memory.madvise(MADV_POPULATE_WRITE)
     check_zero(memory)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from lib.counters import Counted, settle
+from lib.hugetlb import HIT, MAP_HUGETLB, MISS, ZEROED
 from lib.ksft import check, main, note, test
 from lib.memory import MADV_POPULATE_WRITE, anonymous, check_zero, scribble
 from lib.module import load, rmmod, tune
@@ -20,10 +21,7 @@ POOL = Path("/proc/sys/vm/nr_hugepages")
 OVERCOMMIT = Path("/proc/sys/vm/nr_overcommit_hugepages")
 OPTIMIZE = Path("/proc/sys/vm/hugetlb_optimize_vmemmap")
 
-COUNTERS = ("prezero_zeroed_hugetlb", "prezero_hit_hugetlb", "prezero_miss_hugetlb")
-
-# <asm-generic/mman-common.h>
-MAP_HUGETLB = 0x40000
+COUNTERS = (ZEROED, HIT, MISS)
 
 
 def populate(memory):

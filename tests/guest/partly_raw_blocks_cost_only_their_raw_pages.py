@@ -7,9 +7,12 @@ import random
 import time
 from pathlib import Path
 
-from lib.counters import settle, zeroed
+from lib.allocations import allocate, load_allocator
+from lib.counters import free_mib, settle, zeroed
 from lib.ksft import check, figure, main, note, test
-from lib.memory import MADV_NOHUGEPAGE, PAGES_PER_MIB, PAGE_SIZE, Memory, anonymous
+from lib.memory import (MADV_NOHUGEPAGE, PAGES_PER_MIB, PAGE_SIZE, Memory, anonymous,
+                        scribble)
+from lib.module import tune
 from lib.states import start
 
 # Pages the module has cleared, including those that were already zero
@@ -85,6 +88,26 @@ def churn_costs_what_is_dirtied():
         total += cleared_by(lambda chosen=indexes: dirty_and_free(chosen)) - noise
     note(f"{noise} pages a round are cleared without us")
     check_cost("churn", total, ROUNDS * 4000)
+
+
+@test
+def large_allocations_clear_raw_pages_in_them():
+    """Single pages are freed raw into zeroed blocks; what is made of these costs only them."""
+    load_allocator()
+    tune(enabled=1)
+    memory = Memory(MIB)
+    scribble(memory.map)
+    pages = MIB * PAGES_PER_MIB
+    for index in range(0, pages, APART):
+        memory.free_page(index + 1, APART - 1)
+    settle()
+    tune(enabled=0)
+    memory.free_page(0, pages)
+    counted = allocate(f"kmalloc bytes={1 << 20} count={free_mib() * 8 // 10}")
+    note(counted)
+    check(counted["prezero_hit"] > 0.7 * pages, "hardly any zeroed page was allocated")
+    check(pages // APART // 2 <= counted["prezero_miss"] <= pages // APART * AT_MOST,
+          f"{counted['prezero_miss']} pages cleared, {pages // APART} were raw")
 
 
 main()

@@ -103,18 +103,22 @@ def free_zeroed_pages():
 def pages_of_blocks_that_are_being_zeroed():
     """While memory is freed and zeroed again all the time; no failure is lost."""
     start()
+    settle()
+    # A pass begins at once. All other memory is zeroed, so these blocks are soon isolated, some
+    # of them while pages in them fail.
+    tune(delay_millisecs=0)
     frames, before, end = set(), corrupted(), time.monotonic() + 10
     while time.monotonic() < end:
         tune(enabled=0)
         # Huge, so that allocations of single pages meanwhile, as by this process, get others.
-        memory = Memory(200, huge=True)
+        memory = Memory(32, huge=True)
         candidates = memory.frames()
         memory.free()
         tune(enabled=1)
-        for frame in CHANCE.sample(candidates, 8):
+        for frame in CHANCE.sample(candidates, 4):
             fail(frame)
             frames.add(frame)
-            time.sleep(CHANCE.random() * 0.01)
+            time.sleep(CHANCE.random() * 0.003)
     note(f"{corrupted() - before} of {len(frames)} pages have failed")
     settle()
     failed = failed_of(frames)

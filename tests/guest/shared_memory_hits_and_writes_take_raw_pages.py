@@ -7,8 +7,9 @@ import os
 
 from lib.counters import Counted, check_hits, fault, raw_mib
 from lib.ksft import check, main, note, test
-from lib.memory import PAGES_PER_MIB, PAGE_SIZE, SCRIBBLE, anonymous, mib_total
-from lib.process import Setting
+from lib.memory import (MADV_POPULATE_READ, PAGES_PER_MIB, PAGE_SIZE, SCRIBBLE, anonymous,
+                        check_zero, mib_total, scribble)
+from lib.process import Process, Setting
 from lib.states import free_raw_last, start, stop_in_the_middle, zero_scribbled_memory
 
 MIB = 128
@@ -103,6 +104,24 @@ def rest_of_a_partly_written_page_is_zero():
         check(not wrong, f"{len(wrong)} of {size} MiB have bytes nobody wrote")
         memory.close()
         os.close(file)
+
+
+@test
+def pages_that_fallocate_provides_are_zero():
+    """Faults and fallocate(2) race for the pages of a file, which are zero whoever wins."""
+    free_raw_last(MIB)
+    for _ in range(8):
+        file = os.memfd_create("zero_page")
+        os.ftruncate(file, MIB << 18)
+        memory = mmap.mmap(file, MIB << 18)
+        # The one that is behind finds pages faster than the other one allocates them: they meet.
+        allocator = Process(os.posix_fallocate, file, 0, MIB << 18)
+        memory.madvise(MADV_POPULATE_READ)
+        allocator.wait()
+        os.close(file)
+        check_zero(memory)
+        scribble(memory)
+        memory.close()
 
 
 main()

@@ -4,29 +4,30 @@
 
 import ctypes
 import fcntl
+import mmap
 import os
 import struct
-import subprocess
 import time
 from pathlib import Path
 
+from lib.cgroup import Cgroup
 from lib.counters import TIMEOUT_SCALE, Counted, vmstat
 from lib.ksft import Skip, check, main, note, test
-from lib.memory import MADV_HUGEPAGE, PAGE_SIZE, address, check_zero
+from lib.memory import (MADV_HUGEPAGE, MADV_POPULATE_READ, PAGE_SIZE, PAGEMAP_SOFT_DIRTY, address,
+                        check_zero, pagemap)
 from lib.process import Process, Setting
-from lib.swap import (MADV_PAGEOUT, PAGEMAP_SOFT_DIRTY, Swap, ZeroPages, page_out, pagemap,
-                      status_kib, swapped, written)
+from lib.swap import MADV_PAGEOUT, Swap, ZeroPages, page_out, status_kib, swapped, written
 
 MIB = 20
 PAGES = (MIB << 20) // PAGE_SIZE
 # <asm-generic/mman-common.h>
-MADV_POPULATE_READ, MADV_MERGEABLE = 22, 12
+MADV_MERGEABLE = 12
 # <linux/userfaultfd.h>, <asm/unistd_64.h>
 SYS_USERFAULTFD, UFFD_USER_MODE_ONLY = 323, 1
 UFFDIO_API, UFFDIO_REGISTER, UFFD_API = 0xc018aa3f, 0xc020aa00, 0xaa
 MODE_MISSING = 1
 KSM = Path("/sys/kernel/mm/ksm")
-KHUGEPAGED = Path("/sys/kernel/mm/transparent_hugepage/khugepaged")
+THP = Path("/sys/kernel/mm/transparent_hugepage")
 SECONDS = 8
 
 
@@ -58,33 +59,8 @@ def write_each_page(memory):
     check_content(memory, lambda index: index % 255 + 1)
 
 
-class Cgroup:
-    """A cgroup with a memory controller, in a `with` block."""
-
-    def __enter__(self):
-        root = Path("/sys/fs/cgroup")
-        if not (root / "cgroup.controllers").exists():
-            root = Path("/run/cgroup")
-            root.mkdir(exist_ok=True)
-            subprocess.run(["mount", "-t", "cgroup2", "none", root], check=False)
-        if "memory" not in (root / "cgroup.controllers").read_text().split():
-            raise Skip("no memory controller in cgroup v2")
-        (root / "cgroup.subtree_control").write_text("+memory")
-        self.path = root / "swapin"
-        self.path.mkdir(exist_ok=True)
-        return self
-
-    def __exit__(self, *_):
-        self.path.rmdir()
-
-    def enter(self):
-        """Moves this process into the cgroup."""
-        (self.path / "cgroup.procs").write_text("0")
-
-    def stat(self, name):
-        """Returns a counter of its memory.stat."""
-        lines = (self.path / "memory.stat").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.split()[0] == name)
+class SwapCgroup(Cgroup):
+    """A cgroup whose processes swap, in a `with` block."""
 
     def swap(self):
         """Returns how many bytes of swap are charged to it."""
@@ -161,14 +137,38 @@ def writing_first_swaps_in():
 
 
 @test
-def khugepaged_finds_pages_if_it_must_not_add_any():
-    """With max_ptes_none=0, the zero page would keep khugepaged from collapsing a range."""
-    memory = written(2)
-    with Swap(), Setting(KHUGEPAGED / "max_ptes_none", 0):
+def private_mappings_of_files_get_pages():
+    """What a process wrote to its copy of a file is swapped in as a page."""
+    file = os.memfd_create("zero_page")
+    os.ftruncate(file, 2 << 20)
+    memory = mmap.mmap(file, 2 << 20, mmap.MAP_PRIVATE)
+    os.close(file)
+    for offset in range(0, len(memory), PAGE_SIZE):
+        memory[offset] = 0
+    with Swap():
         page_out(memory)
         with ZeroPages() as zero_pages:
             check_zero(memory)
         check(zero_pages.mapped == 0, f"the zero page was mapped {zero_pages.mapped} times")
+    memory.close()
+
+
+@test
+def khugepaged_finds_pages_if_it_must_not_add_any():
+    """With max_ptes_none=0, the zero page would keep khugepaged from collapsing a range."""
+    def mapped(thp):
+        memory = written(MIB, MADV_HUGEPAGE)
+        with Swap():
+            page_out(memory)
+            with Setting(THP / "enabled", thp), ZeroPages() as zero_pages:
+                check_zero(memory)
+        memory.close()
+        return zero_pages.mapped
+
+    with Setting(THP / "enabled", "never"), Setting(THP / "khugepaged/max_ptes_none", 0):
+        check(mapped("madvise") == 0, "the zero page was mapped where khugepaged may collapse")
+        # What khugepaged leaves alone anyway
+        check(mapped("never") >= 0.9 * PAGES, "the zero page was not mapped")
 
 
 @test
@@ -198,7 +198,7 @@ def readahead_leaves_zeros_out():
 
     for rotational in (0, 1):
         swap = Swap("/dev/vda")
-        with (Setting("/sys/block/vda/queue/rotational", rotational), swap, Cgroup() as group):
+        with (Setting("/sys/block/vda/queue/rotational", rotational), swap, SwapCgroup() as group):
             Process(child, rotational).wait()
 
 
@@ -287,7 +287,7 @@ def userfaultfd_gets_pages_of_its_own():
 @test
 def huge_pages_come_back():
     """Huge pages that were swapped out whole come back correctly, and can be written to."""
-    with Setting("/sys/kernel/mm/transparent_hugepage/enabled", "always"), Swap():
+    with Setting(THP / "enabled", "always"), Swap():
         memory = written(8, MADV_HUGEPAGE)
         memory[5 << 20] = 1
         with Counted() as counted:
@@ -330,7 +330,7 @@ def cgroups_get_their_swap_back():
         check_zero(memory)
         check(group.swap() < 1 << 20, f"{group.swap()} bytes of swap are still charged")
 
-    with Swap(), Cgroup() as group:
+    with Swap(), SwapCgroup() as group:
         Process(child).wait()
 
 
@@ -350,7 +350,7 @@ def cgroups_count_zeros_both_ways():
         check(total >= out, f"{out} zeros out, {total} back in /proc/vmstat")
 
     for use in (check_zero, write_each_page):
-        with Swap(), Cgroup() as group:
+        with Swap(), SwapCgroup() as group:
             Process(child, use).wait()
 
 

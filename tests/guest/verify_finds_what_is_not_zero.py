@@ -16,7 +16,7 @@ from lib.module import kernel_log, load, tune
 from lib.pages import free_zeroed_frames, physical_page
 from lib.states import VERIFY, start
 
-REPORT = "memory said to be zero is not"
+REPORT = "page marked as zero is not zero"
 PAGES = 200
 TAINT_BAD_PAGE = 1 << 5
 
@@ -101,7 +101,7 @@ def with_it_it_is_reported_and_cleared():
         check(nonzero == 0, f"{nonzero} words of {kind} memory are not zero")
         check(found >= PAGES * 0.7, f"{found} pages of {PAGES} were found")
     check(reports() == 1, f"the log says so {reports()} times")
-    check("page as it was: flags" in kernel_log(), "the page is not described")
+    check("state of the page when found: flags" in kernel_log(), "the page is not described")
     taint = int(Path("/proc/sys/kernel/tainted").read_text())
     check(taint & TAINT_BAD_PAGE, f"the kernel is not tainted: {taint:#x}")
 

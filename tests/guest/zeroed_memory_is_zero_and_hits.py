@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Pre-zeroed memory is allocated, is zero, and is counted as hits."""
 
-from lib.counters import settle, vmstat
+from lib.counters import Counted, settle, vmstat
 from lib.ksft import check, main, note, test
 from lib.memory import PAGES_PER_MIB, fill, mib_total
 from lib.module import load, tune
+from lib.states import free_raw_last
 
 
 def filled(kind):
@@ -36,6 +37,19 @@ def huge_pages_are_zero_and_hit():
     """Transparent huge pages."""
     for _ in range(2):
         check(filled("thp") >= 0.8, "too few hits")
+
+
+@test
+def zeroed_pages_are_preferred():
+    """Huge pages come from zeroed memory if there is some, although raw memory was freed last."""
+    size = mib_total() // 4
+    free_raw_last(size)
+    with Counted() as counted:
+        _, nonzero, _ = fill(size, "thp")
+    note(counted)
+    check(nonzero == 0, f"{nonzero} words are not zero")
+    check(counted["prezero_hit"] >= 0.8 * size * PAGES_PER_MIB, "too few hits")
+    tune(enabled=1)
 
 
 @test

@@ -18,7 +18,11 @@ PAGES_PER_MIB = (1 << 20) // PAGE_SIZE
 PAGES_PER_THP = (2 << 20) // PAGE_SIZE
 
 # <asm-generic/mman-common.h>
-MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_POPULATE_WRITE = 14, 15, 23
+MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_POPULATE_READ, MADV_POPULATE_WRITE = 14, 15, 22, 23
+
+# Documentation/admin-guide/mm/pagemap.rst
+PAGEMAP_PRESENT, PAGEMAP_SWAPPED, PAGEMAP_SOFT_DIRTY = 1 << 63, 1 << 62, 1 << 55
+PAGEMAP_FRAME = (1 << 55) - 1
 
 CHUNK = 1 << 20
 ZEROS = bytes(CHUNK)
@@ -54,6 +58,21 @@ def address(mapping):
     return found
 
 
+def pagemap(mapping):
+    """Returns the entry of each page of a mapping in /proc/self/pagemap."""
+    with open("/proc/self/pagemap", "rb", buffering=0) as file:
+        data = os.pread(file.fileno(), len(mapping) // PAGE_SIZE * 8,
+                        address(mapping) // PAGE_SIZE * 8)
+    return memoryview(data).cast("Q")
+
+
+def frames(mapping):
+    """Returns the page frame number of each page of a mapping, all of which are present."""
+    entries = pagemap(mapping)
+    check(all(entry & PAGEMAP_PRESENT for entry in entries), "some pages are not present")
+    return [entry & PAGEMAP_FRAME for entry in entries]
+
+
 def check_zero(mapping):
     """Fails unless every byte of a mapping of whole MiB is zero."""
     for offset in range(0, len(mapping), CHUNK):
@@ -85,7 +104,4 @@ class Memory:
 
     def frames(self):
         """Returns the page frame number of each page."""
-        with open("/proc/self/pagemap", "rb", buffering=0) as file:
-            data = os.pread(file.fileno(), self.size // PAGE_SIZE * 8,
-                            address(self.map) // PAGE_SIZE * 8)
-        return [entry & ((1 << 55) - 1) for entry in memoryview(data).cast("Q")]
+        return frames(self.map)

@@ -17,7 +17,8 @@ GAUGE_SLACK = 1000
 class PageFlags:
     """A snapshot of /proc/kpageflags."""
 
-    LRU, SLAB, BUDDY, ANON, HWPOISON, PGTABLE, PRIVATE, PREZEROED = 5, 7, 10, 12, 19, 26, 35, 43
+    LRU, SLAB, BUDDY, ANON, HWPOISON, PGTABLE = 5, 7, 10, 12, 19, 26
+    PRIVATE, PRIVATE_2, PREZEROED = 35, 36, 43
 
     def __init__(self):
         chunks = []

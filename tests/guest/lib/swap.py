@@ -7,12 +7,12 @@ from pathlib import Path
 
 from .counters import vmstat
 from .ksft import Skip, check
-from .memory import MADV_NOHUGEPAGE, MADV_POPULATE_WRITE, PAGE_SIZE, address, anonymous
+from .memory import (MADV_NOHUGEPAGE, MADV_POPULATE_WRITE, PAGE_SIZE, PAGEMAP_SWAPPED, anonymous,
+                     pagemap)
 
 # <asm-generic/mman-common.h>
 MADV_PAGEOUT = 21
 
-PAGEMAP_SWAPPED, PAGEMAP_SOFT_DIRTY = 1 << 62, 1 << 55
 ZRAM = Path("/sys/block/zram0")
 
 
@@ -50,15 +50,6 @@ def status_kib(name):
         if line.startswith(f"{name}:"):
             return int(line.split()[1])
     raise AssertionError(f"/proc/self/status has no {name}")
-
-
-def pagemap(memory):
-    """Returns the entry of each page of a mapping in /proc/self/pagemap."""
-    pages = len(memory) // PAGE_SIZE
-    with open("/proc/self/pagemap", "rb", buffering=0) as file:
-        file.seek(address(memory) // PAGE_SIZE * 8)
-        data = file.read(pages * 8)
-    return memoryview(data).cast("Q")
 
 
 def swapped(memory):

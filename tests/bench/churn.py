@@ -11,7 +11,7 @@ from lib.module import load
 CPUS, MEBIBYTES = 4, 700
 OPTIONS = ("--mem", "1G", "--cpus", str(CPUS))
 # Operations a thread, so that each load takes about as long
-LOADS = {"interleaved": 150_000, "bursts": 200_000, "processes": 40_000}
+LOADS = {"interleaved": 15_000, "bursts": 20_000, "processes": 4_000}
 # Blocks differ from boot to boot, so boot often, in turns.
 BOOTS = 6
 LARGE_ORDER = 9

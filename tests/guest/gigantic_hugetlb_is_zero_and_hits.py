@@ -3,11 +3,13 @@
 """Huge pages of 1 GiB are zero and hit. Boots with hugepagesz=1G hugepages=1 and 4 GiB."""
 
 import mmap
+import random
+import time
 
 from lib.counters import Counted, fault, free_mib, settle, vmstat, wait_until
 from lib.hugetlb import GIGANTIC, HIT, MAP_HUGE_1GB, MAP_HUGETLB, MISS, ZEROED
 from lib.ksft import check, main, note, test
-from lib.memory import anonymous, fill
+from lib.memory import SCRIBBLE, ZEROS, anonymous, fill
 from lib.module import tune
 from lib.process import Process
 from lib.states import start
@@ -65,6 +67,25 @@ def page_taken_again_at_once_misses():
     counted = use()
     note(counted)
     check(counted[MISS] == GIGANTIC.pages, f"{counted[MISS]} misses, {counted[HIT]} hits")
+
+
+@test
+def page_used_while_it_is_zeroed_is_zero():
+    """It is taken when a part of it has been zeroed, scribbled on, and zeroed from the start."""
+    chance, hits, misses = random.Random(1), 0, 0
+    tune(enabled=1, delay_millisecs=0)
+    for _ in range(60):
+        time.sleep(chance.random() * 0.3)
+        memory = anonymous(GIGANTIC.mib, mmap.MAP_PRIVATE | MAP_HUGETLB | MAP_HUGE_1GB)
+        with Counted() as counted:
+            first = memory[:len(SCRIBBLE)]
+        check(first == ZEROS, "what was zeroed first is not zero")
+        memory[:len(SCRIBBLE)] = SCRIBBLE
+        memory.close()
+        hits, misses = hits + bool(counted[HIT]), misses + bool(counted[MISS])
+    note(f"used {hits} times after it was zeroed, {misses} times before or meanwhile")
+    check(hits > 5 and misses > 5, "it was hardly ever used while it was zeroed")
+    tune(delay_millisecs=50)
 
 
 @test

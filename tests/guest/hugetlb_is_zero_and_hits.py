@@ -4,9 +4,7 @@
 
 import mmap
 import os
-import random
 import subprocess
-import time
 from pathlib import Path
 
 from lib.cgroup import Cgroup, root as cgroup_root
@@ -118,24 +116,6 @@ def part_of_the_pool_that_is_zeroed_hits():
     pages = MIB // 2 * PAGES_PER_MIB
     check(counted[MISS] == pages, f"{counted[MISS]} misses instead of {pages}")
     check(counted[HIT] == pages, f"{counted[HIT]} hits instead of {pages}")
-
-
-@test
-def page_used_while_it_is_zeroed_is_zero():
-    """It is taken when a part of it has been zeroed, scribbled on, and zeroed from the start."""
-    HUGE.resize(1)
-    tune(enabled=1, delay_millisecs=0)
-    chance, taken, end = random.Random(1), 0, time.monotonic() + 5
-    while time.monotonic() < end:
-        memory = anonymous(HUGE.mib, mmap.MAP_PRIVATE | MAP_HUGETLB)
-        taken += fault(memory)[MISS]
-        memory.close()
-        # Zeroing it takes about as long.
-        time.sleep(chance.random() * 0.02)
-    note(f"{taken} of its pages were used before all were zeroed")
-    check(taken > 0, "it was never used before all of it was zeroed")
-    tune(delay_millisecs=50)
-    HUGE.resize(PAGES)
 
 
 @test

@@ -45,6 +45,18 @@ def enabled_zeroes_without_a_write():
 
 
 @test
+def numbers_are_those_of_other_modules():
+    """Octal and hexadecimal, unlike in the files; a parameter that is given twice is an error."""
+    for value in ("9", "011", "0x9"):
+        load(mini_order=value)
+        check(read("mini_order") == "9\n", f"mini_order={value} shows {read('mini_order')!r}")
+    rmmod()
+    result = insmod(mini_order="9 mini_order=9")
+    check(result == "EEXIST", f"insmod with mini_order twice: {result}")
+    check(not DIRECTORY.exists() and not loaded(), "something is left")
+
+
+@test
 def bad_parameters_refuse_to_load():
     """EINVAL, a line in the log that names the parameter, and nothing left behind."""
     rmmod()

@@ -30,3 +30,11 @@ bool zero_page_kunit_is_flagged(const struct page *page)
 {
 	return PageZero(page) || PageExtent(page);
 }
+
+void zero_page_kunit_set_poisoned(struct page *page, bool poisoned)
+{
+	if (poisoned)
+		SetPageHWPoison(page);
+	else
+		ClearPageHWPoison(page);
+}

@@ -11,5 +11,6 @@ struct page *zero_page_kunit_page(unsigned long pfn);
 unsigned long zero_page_kunit_pfn(const struct page *page);
 bool zero_page_kunit_is_buddy(const struct page *page);
 bool zero_page_kunit_is_flagged(const struct page *page);
+void zero_page_kunit_set_poisoned(struct page *page, bool poisoned);
 
 #endif /* _ZERO_PAGE_KUNIT_HELPERS_H */

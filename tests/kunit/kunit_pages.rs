@@ -22,6 +22,7 @@ extern "C" {
     fn zero_page_kunit_pfn(page: *const bindings::page) -> c_ulong;
     fn zero_page_kunit_is_buddy(page: *const bindings::page) -> bool;
     fn zero_page_kunit_is_flagged(page: *const bindings::page) -> bool;
+    fn zero_page_kunit_set_poisoned(page: *mut bindings::page, poisoned: bool);
 }
 
 /// Content of pages that are not zero.
@@ -167,6 +168,15 @@ impl Frames {
         self.pages().filter(|&page| is_marked(page)).count()
     }
 
+    /// If the block is isolated, pretends that the memory of a page has failed while the value that
+    /// this returns exists.
+    pub(crate) fn fail_while_isolated(self, index: usize) -> Option<FailedPage> {
+        if self.is_head_of_free_block() {
+            return None;
+        }
+        self.pages().nth(index).map(FailedPage::new)
+    }
+
     /// Returns whether every byte of the pages is zero.
     pub(crate) fn is_zero(self) -> bool {
         self.pages().all(is_zero)
@@ -188,6 +198,26 @@ impl Frames {
         (self.first..)
             .take(self.len())
             .map(|frame| unsafe { zero_page_kunit_page(frame) })
+    }
+}
+
+/// A page with `PG_hwpoison`, which it loses when this is dropped.
+pub(crate) struct FailedPage(*mut bindings::page);
+
+impl FailedPage {
+    /// Sets the flag of `page`, which must be one of [`Frames::pages`].
+    fn new(page: *mut bindings::page) -> Self {
+        // SAFETY: `page` is a valid `struct page`. The flag is set atomically, as for memory that
+        // fails, which may happen to any page at any time.
+        unsafe { zero_page_kunit_set_poisoned(page, true) };
+        Self(page)
+    }
+}
+
+impl Drop for FailedPage {
+    fn drop(&mut self) {
+        // SAFETY: As above; `new` has set it.
+        unsafe { zero_page_kunit_set_poisoned(self.0, false) };
     }
 }
 

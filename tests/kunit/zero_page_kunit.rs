@@ -50,7 +50,8 @@ use crate::{
         Knob,
         MaxZeroed,
         Order,
-        Value, //
+        Value,
+        Verify, //
     },
     kunit_pages::{
         memory,
@@ -126,6 +127,20 @@ fn holds(mut attempt: impl FnMut() -> Result<bool>) -> bool {
     false
 }
 
+/// Calls `attempt` several times until it returns whether something holds in nearly all of them.
+///
+/// For what others may spoil without a trace: [`EAGAIN`] and `false` mean the same here.
+fn mostly_holds(attempt: impl Fn() -> Result<bool>) -> bool {
+    const ATTEMPTS: usize = 8;
+    const SPOILT: usize = 2;
+
+    let held = (0..ATTEMPTS).filter(|_| attempt() == Ok(true)).count();
+    if held + SPOILT < ATTEMPTS {
+        pr_err!("test held only {held} of {ATTEMPTS} times\n");
+    }
+    held + SPOILT >= ATTEMPTS
+}
+
 /// Waits for `condition` to become true, for up to 20 seconds.
 fn wait_for(condition: impl Fn() -> bool) -> bool {
     (0..2000).any(|_| {
@@ -141,10 +156,15 @@ fn register<T: Operations>(ops: T, order: u32) -> Result<Pin<KBox<Registration<T
     KBox::pin_init(Registration::new(ops, at_once(order)), GFP_KERNEL)
 }
 
+/// Returns the real reporter.
+fn zeroer() -> Result<Zeroer> {
+    let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
+    Ok(Zeroer { statistics })
+}
+
 /// Registers the real reporter, to be called at once with blocks of at least `order`.
 fn register_zeroer(order: u32) -> Result<Pin<KBox<Registration<Zeroer>>>> {
-    let statistics = Arc::new(Statistics::new(), GFP_KERNEL)?;
-    register(Zeroer { statistics }, order)
+    register(zeroer()?, order)
 }
 
 /// Returns options that have blocks of at least `order` reported without delay.
@@ -325,6 +345,12 @@ mod knobs {
     }
 
     #[test]
+    fn verify_is_0_or_1() {
+        assert!(has_range::<Verify>(1));
+        assert!(refuses::<Verify>(b"2"));
+    }
+
+    #[test]
     fn mini_order_ends_at_the_largest_order() {
         assert!(has_range::<Order>(MAX_ORDER));
         assert!(parses::<Order>(b"9", 9));
@@ -391,6 +417,7 @@ mod knobs {
             assert!(refuses::<BatchSize>(input));
             assert!(refuses::<DelayMillisecs>(input));
             assert!(refuses::<MaxZeroed>(input));
+            assert!(refuses::<Verify>(input));
         }
     }
 }
@@ -474,6 +501,132 @@ mod registration {
     }
 }
 
+#[kunit_tests(zero_page_failures)]
+mod failures {
+    use super::*;
+
+    /// Pages of a block of order 5 before the one whose memory fails.
+    const INTACT: usize = 20;
+
+    /// The real reporter, but a page of the block that it zeroes has failed.
+    struct Failing {
+        zeroer: Zeroer,
+        frames: Frames,
+    }
+
+    /// Calls of [`Failing`] that did not zero all, and why.
+    static NOT_ZEROED: Atomic<u32> = Atomic::new(0);
+    static POISONED: Atomic<u32> = Atomic::new(0);
+
+    impl Operations for Failing {
+        fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
+            let _failed = self.frames.fail_while_isolated(INTACT);
+            let result = self.zeroer.zero(block);
+            if let Err(error) = &result {
+                NOT_ZEROED.add(1, Relaxed);
+                POISONED.add(u32::from(*error == EHWPOISON), Relaxed);
+            }
+            result
+        }
+    }
+
+    /// The real reporter, but every other call fails.
+    struct Every2nd {
+        zeroer: Zeroer,
+        calls: Atomic<u32>,
+    }
+
+    impl Operations for Every2nd {
+        fn zero<'a>(&self, block: FreeBlock<'a>) -> Result<ZeroedBlock<'a>> {
+            if self.calls.fetch_add(1, Relaxed) % 2 == 1 {
+                REFUSED.add(1, Relaxed);
+                return Err(EIO);
+            }
+            self.zeroer.zero(block)
+        }
+    }
+
+    #[test]
+    fn pages_before_one_that_failed_are_zeroed() {
+        assert!(holds(|| {
+            let lone = Lone::raw(5)?;
+            let (frames, zeroer) = (lone.frames, zeroer()?);
+            let statistics = Arc::clone(&zeroer.statistics);
+            let (errors, poisoned) = (NOT_ZEROED.load(Relaxed), POISONED.load(Relaxed));
+            let registration = register(Failing { zeroer, frames }, 5)?;
+            let failed = wait_for(|| NOT_ZEROED.load(Relaxed) > errors);
+            drop(registration);
+            if !frames.is_head_of_free_block() {
+                return Err(EAGAIN);
+            }
+            let errors = NOT_ZEROED.load(Relaxed) - errors;
+            Ok(failed
+                && POISONED.load(Relaxed) - poisoned == errors
+                && statistics.blocks_failed.load(Relaxed) == errors.into()
+                && frames.marked() == INTACT
+                && frames.lies() == 0)
+        }));
+    }
+
+    #[test]
+    fn the_next_pass_zeroes_the_rest() {
+        assert!(holds(|| {
+            let lone = Lone::raw(5)?;
+            let (frames, zeroer) = (lone.frames, zeroer()?);
+            let errors = NOT_ZEROED.load(Relaxed);
+            let registration = register(Failing { zeroer, frames }, 5)?;
+            let failed = wait_for(|| NOT_ZEROED.load(Relaxed) > errors);
+            drop(registration);
+            let registration = register_zeroer(0)?;
+            let outcome = lone.wait_for_marks();
+            drop(registration);
+            outcome.map(|()| failed && lone.frames.lies() == 0)
+        }));
+    }
+
+    #[test]
+    fn a_batch_that_fails_in_the_middle_is_put_back() {
+        assert!(holds(|| {
+            let lones = [Lone::raw(5)?, Lone::raw(5)?];
+            let before = REFUSED.load(Relaxed);
+            let (zeroer, calls) = (zeroer()?, Atomic::new(0));
+            let registration = register(Every2nd { zeroer, calls }, 5)?;
+            let refused = wait_for(|| REFUSED.load(Relaxed) > before);
+            drop(registration);
+            let mut lies = 0;
+            for frames in lones.iter().map(|lone| lone.frames) {
+                if !frames.is_head_of_free_block() {
+                    return Err(EAGAIN);
+                }
+                // All pages are marked, or none.
+                lies += frames.marked() % frames.len() + frames.lies();
+            }
+            let registration = register_zeroer(0)?;
+            let outcome = lones.iter().try_for_each(Lone::wait_for_marks);
+            drop(registration);
+            outcome.map(|()| refused && lies == 0)
+        }));
+    }
+
+    #[test]
+    fn a_limit_of_0_zeroes_nothing_until_it_is_raised() {
+        assert!(holds(|| {
+            let lone = Lone::raw(5)?;
+            let options = Options {
+                max_pages: 0,
+                ..at_once(0)
+            };
+            let registration = KBox::pin_init(Registration::new(zeroer()?, options), GFP_KERNEL)?;
+            fsleep(Delta::from_millis(200));
+            let early = lone.frames.marked();
+            registration.update(at_once(0));
+            let outcome = lone.wait_for_marks();
+            drop(registration);
+            outcome.map(|()| early == 0)
+        }));
+    }
+}
+
 #[kunit_tests(zero_page_mark)]
 mod mark {
     use super::*;
@@ -510,15 +663,9 @@ mod mark {
 
     /// Whether the mark is `gone` from one half of a block, and on all of the `other`.
     ///
-    /// The other half may have been allocated and freed by another task before, so a missing mark
-    /// proves nothing unless it is missing in every attempt.
-    fn is_kept(gone: Frames, other: Frames) -> Result<bool> {
-        if gone.marked() > 0 {
-            return Ok(false);
-        }
-        (other.marked() == other.len())
-            .then_some(true)
-            .ok_or(EAGAIN)
+    /// The other half may have been allocated and freed by another task before.
+    fn is_kept(gone: Frames, other: Frames) -> bool {
+        gone.marked() == 0 && other.marked() == other.len()
     }
 
     #[test]
@@ -589,16 +736,16 @@ mod mark {
 
     #[test]
     fn a_split_keeps_it_on_the_free_half() {
-        assert!(holds(|| {
+        assert!(mostly_holds(|| {
             let (lone, blocks) = Lone::half_allocated()?;
             let [taken, free] = halves(&lone, &blocks);
-            is_kept(taken, free).map(|kept| kept && taken.flagged() == 0)
+            Ok(is_kept(taken, free) && taken.flagged() == 0)
         }));
     }
 
     #[test]
     fn a_merge_keeps_it_on_the_free_half() {
-        assert!(holds(|| {
+        assert!(mostly_holds(|| {
             let (lone, blocks) = Lone::half_allocated()?;
             let [freed, free] = halves(&lone, &blocks);
             drop(blocks);
@@ -606,7 +753,7 @@ mod mark {
             if !low.is_head_of_free_block() || high.is_head_of_free_block() {
                 return Err(EAGAIN);
             }
-            is_kept(freed, free)
+            Ok(is_kept(freed, free))
         }));
     }
 

@@ -73,7 +73,7 @@ def check_nothing_lies():
 
 
 @test
-def ranges_of_zeroed_pages():
+def allocated_ranges_lose_their_flags():
     """Of all sizes, aligned or not; allocated pages are no longer marked as zero."""
     area = start()
     tune(enabled=0)
@@ -116,7 +116,7 @@ def what_is_left_of_a_block_stays_zeroed():
 
 
 @test
-def whole_area_moves_what_is_in_it():
+def pages_in_use_move_with_their_content():
     """Memory in use moves to zeroed pages elsewhere, with its content, and back."""
     area = start()
     memory = Memory((free_mib() - AREA_MIB) * 7 // 10)
@@ -142,7 +142,7 @@ def whole_area_moves_what_is_in_it():
 
 
 @test
-def ranges_that_cannot_be_had():
+def failed_allocations_keep_zeroed_pages_zeroed():
     """Isolation is undone, with zeroed pages in it, because a page in the middle is pinned."""
     area = start()
     memory = Memory(free_mib() * 8 // 10)
@@ -175,7 +175,7 @@ def ranges_that_cannot_be_had():
 
 
 @test
-def compaction_under_load():
+def compaction_under_load_keeps_all_content():
     """Other pages are moved to zeroed pages while these are being zeroed, again and again."""
     start_verified()
     moved = vmstat()["pgmigrate_success"]

@@ -4,7 +4,7 @@
 
 import time
 
-from lib.counters import settle, vmstat, wait_until, zeroed
+from lib.counters import settle, share_zeroed, vmstat, wait_until, zeroed
 from lib.ksft import check, main, test
 from lib.memory import PAGES_PER_MIB, Memory
 from lib.module import DEFAULTS, load, read, tune
@@ -20,7 +20,7 @@ def enabling_zeroes_nearly_all_free_memory():
     tune(enabled=1)
     settle()
     now = vmstat()
-    share = now["nr_free_prezeroed"] / now["nr_free_pages"]
+    share = share_zeroed(now)
     check(share >= 0.95, f"only {share:.1%} of the free pages are zeroed")
     gained = now["nr_free_prezeroed"] - before["nr_free_prezeroed"]
     check(now["prezero_zeroed"] - before["prezero_zeroed"] >= gained,
@@ -62,7 +62,7 @@ def disabling_keeps_what_is_zeroed():
 
 
 @test
-def enabling_again_goes_on():
+def enabling_again_zeroes_what_was_freed():
     """Memory that was freed meanwhile is zeroed."""
     before = zeroed()
     tune(enabled=1)

@@ -77,7 +77,7 @@ def check_no_leak():
 
 
 @test
-def loading():
+def failed_loading_leaves_nothing_behind():
     """insmod with zeroing enabled from the start."""
     prepare()
     # Memory that is allocated once and kept must not be mistaken for a leak.
@@ -100,7 +100,7 @@ def loading():
 
 
 @test
-def enabling():
+def failed_enabling_leaves_it_disabled():
     """Writing 1 to the file."""
     prepare()
     load()
@@ -117,7 +117,7 @@ def enabling():
 
 
 @test
-def disabling():
+def disabling_needs_no_memory():
     """Writing 0 fails only if the file system gets no buffer, and then changes nothing."""
     prepare()
     load(enabled=1)
@@ -132,7 +132,7 @@ def disabling():
 
 
 @test
-def unloading():
+def unloading_needs_no_memory():
     """It cannot fail."""
     prepare()
     load(enabled=1)

@@ -16,7 +16,7 @@ LINE = "keeps the contents of reported pages"
 
 
 @test
-def nothing_is_taken_for_zero():
+def reported_pages_are_not_taken_for_zero():
     """The kernel logs it once and marks no page, and memory is zero when it is allocated."""
     device()
     fill(200, "4k", "scribble")

@@ -11,7 +11,7 @@ MIB = 64
 
 
 @test
-def module_is_there():
+def the_test_module_is_loaded():
     """It is loaded for the tests that follow."""
     load_allocator()
     start()

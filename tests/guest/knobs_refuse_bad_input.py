@@ -46,35 +46,35 @@ def refused(name, **parameters):
 
 
 @test
-def enabled_refuses():
+def enabled_refuses_bad_input():
     """Bad input neither starts nor stops zeroing."""
     refused("enabled")
     refused("enabled", enabled=1)
 
 
 @test
-def mini_order_refuses():
+def mini_order_refuses_bad_input():
     """Also whatever exceeds MAX_PAGE_ORDER."""
     refused("mini_order", mini_order=3)
     refused("mini_order", mini_order=3, enabled=1)
 
 
 @test
-def batch_size_refuses():
+def batch_size_refuses_bad_input():
     """Also 2^32-1, which is more than the largest allowed."""
     refused("batch_size", batch_size=12345)
     refused("batch_size", batch_size=12345, enabled=1)
 
 
 @test
-def delay_millisecs_refuses():
+def delay_millisecs_refuses_bad_input():
     """Also 2^32-1, which is more than the largest allowed."""
     refused("delay_millisecs", delay_millisecs=54321)
     refused("delay_millisecs", delay_millisecs=54321, enabled=1)
 
 
 @test
-def max_zeroed_refuses():
+def max_zeroed_refuses_bad_input():
     """Also 2^64, which is more than the largest allowed."""
     refused("max_zeroed", max_zeroed=98765)
     refused("max_zeroed", max_zeroed=98765, enabled=1)

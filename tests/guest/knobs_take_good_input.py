@@ -32,13 +32,13 @@ def whole_range(**parameters):
 
 
 @test
-def whole_range_while_disabled():
+def each_value_of_the_range_while_disabled():
     """Boundaries and values between them."""
     whole_range()
 
 
 @test
-def whole_range_while_enabled():
+def each_value_of_the_range_while_enabled():
     """The same, each applied to an active reporter."""
     whole_range(enabled=1)
 

@@ -87,7 +87,7 @@ def lowering_it_takes_nothing_back():
 
 
 @test
-def none_and_all():
+def zero_stops_it_and_max_removes_the_limit():
     """With 0 nothing is zeroed, with max everything."""
     load(enabled=1, max_zeroed=0, delay_millisecs=50, batch_size=0)
     before = zeroed_mib()

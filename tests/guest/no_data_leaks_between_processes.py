@@ -8,11 +8,10 @@ from pathlib import Path
 
 from lib.counters import settle, vmstat
 from lib.ksft import check, main, note, test
-from lib.memory import FILL, fill, mib_total
+from lib.memory import FILL, SCRIBBLE, fill, mib_total
 from lib.module import load
 
 SECONDS = 20
-SCRIBBLE = b"\xa5" * (1 << 20)
 
 
 def write_file(path, mebibytes):

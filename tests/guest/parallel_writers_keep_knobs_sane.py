@@ -53,7 +53,7 @@ class Writer(threading.Thread):
 
 
 @test
-def writers_on_all_files_at_once():
+def concurrent_writes_keep_valid_values():
     """Two writers per file, while processes check and scribble over memory."""
     load(enabled=1, delay_millisecs=0, batch_size=0)
     end = time.monotonic() + SECONDS
@@ -71,7 +71,7 @@ def writers_on_all_files_at_once():
 
 
 @test
-def it_still_works_afterwards():
+def zeroing_works_afterwards():
     """With good settings the worker zeroes memory, and the module can be unloaded."""
     tune(enabled=0, mini_order=0, batch_size=0, delay_millisecs=0, max_zeroed="max")
     tune(enabled=1)

@@ -79,7 +79,7 @@ def check_flags(frames):
 
 
 @test
-def free_zeroed_pages():
+def failed_free_pages_stay_out():
     """Single pages, and neighbours, in blocks of all sizes."""
     start()
     before = corrupted()
@@ -100,7 +100,7 @@ def free_zeroed_pages():
 
 
 @test
-def pages_of_blocks_that_are_being_zeroed():
+def failures_while_zeroing_are_not_lost():
     """While memory is freed and zeroed again all the time; no failure is lost."""
     start()
     settle()
@@ -128,7 +128,7 @@ def pages_of_blocks_that_are_being_zeroed():
 
 
 @test
-def soft_offlining():
+def soft_offlined_pages_stay_out():
     """Pages that are taken out of use before they fail."""
     start()
     before = corrupted()

@@ -285,7 +285,7 @@ def userfaultfd_gets_pages_of_its_own():
 
 
 @test
-def huge_pages_come_back():
+def huge_pages_swap_in_with_their_content():
     """Huge pages that were swapped out whole come back correctly, and can be written to."""
     with Setting(THP / "enabled", "always"), Swap():
         memory = written(8, MADV_HUGEPAGE)

@@ -46,7 +46,7 @@ def reports():
 
 
 @test
-def nothing_is_found_where_nothing_is():
+def zeroed_pages_are_not_reported():
     """Small pages and huge pages that are zero are verified, and nothing is reported."""
     for kind in ("4k", "thp"):
         zeroed_memory()
@@ -60,7 +60,7 @@ def nothing_is_found_where_nothing_is():
 
 
 @test
-def it_can_be_asked_for_on_loading():
+def the_module_parameter_starts_it():
     """insmod zero_page.ko verify=1 does what the file does, and unloading does not end it."""
     VERIFY.write_text("0")
     load(verify=0)
@@ -72,7 +72,7 @@ def it_can_be_asked_for_on_loading():
 
 
 @test
-def without_it_the_data_would_leak():
+def unverified_data_leaks():
     """This is the leak that the next tests expect to be prevented."""
     VERIFY.write_text("0")
     # Meanwhile the last check of free memory ends.
@@ -88,7 +88,7 @@ def without_it_the_data_would_leak():
 
 
 @test
-def with_it_it_is_reported_and_cleared():
+def verified_data_is_reported_and_cleared():
     """Small pages and huge pages; the log has only the first."""
     VERIFY.write_text("1")
     for kind in ("4k", "thp"):
@@ -107,7 +107,7 @@ def with_it_it_is_reported_and_cleared():
 
 
 @test
-def free_memory_is_looked_at_as_well():
+def free_pages_are_sampled():
     """Free pages are verified all the time, unused; bad ones no longer count as zeroed."""
     VERIFY.write_text("1")
     zeroed_memory()

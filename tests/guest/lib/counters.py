@@ -37,9 +37,9 @@ def raw_mib():
     return (now["nr_free_pages"] - now["nr_free_prezeroed"]) // PAGES_PER_MIB
 
 
-def share_zeroed():
-    """Returns the share of free memory that is zeroed."""
-    counters = vmstat()
+def share_zeroed(counters=None):
+    """Returns the share of free memory that is zeroed, now or in what vmstat() has returned."""
+    counters = counters or vmstat()
     # nr_free_pages does not include the per-CPU lists, nr_free_prezeroed does.
     return min(1.0, counters["nr_free_prezeroed"] / counters["nr_free_pages"])
 

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from .counters import free_mib, raw_mib, settle, vmstat, wait_until
+from .counters import free_mib, raw_mib, settle, share_zeroed, vmstat, wait_until
 from .ksft import check
 from .memory import fill
 from .module import load, tune
@@ -42,8 +42,7 @@ def zero_scribbled_memory():
     tune(enabled=1)
     fill(free_mib() * 3 // 4, "4k", "scribble")
     settle(quiet=0.7)
-    now = vmstat()
-    share = now["nr_free_prezeroed"] / now["nr_free_pages"]
+    share = share_zeroed()
     check(share >= 0.9, f"only {share:.1%} of the free memory is zeroed")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from host import balloon_inflation, gdb, hibernation, host_memory, kernel_tree, kexec, qemu_crash
+from model import extents
 from plan import Guest, guests, planned_files
 from vmtest import invoke
 from vmtest.console import read_lines
@@ -51,7 +52,8 @@ def steps(kernel):
     if kernel.name != "patched":
         return [*in_guests, *last]
     return [Step("static checks", static_checks), Step("test plan", no_file_is_forgotten),
-            Step("host: the kernel tree", kernel_tree.results), *in_guests,
+            Step("host: the kernel tree", kernel_tree.results),
+            Step("model: extents of zeroed pages", extents.results), *in_guests,
             Step("host: memory provided for a guest", host_memory.results),
             Step("host: QEMU crashing", qemu_crash.results),
             Step("host: gdb", gdb.results), *last]

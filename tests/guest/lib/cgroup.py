@@ -40,6 +40,10 @@ class Cgroup:
         """Moves this process into the cgroup."""
         (self.path / "cgroup.procs").write_text("0")
 
+    def leave(self):
+        """Moves this process into the root cgroup."""
+        (self.path.parent / "cgroup.procs").write_text("0")
+
     def stat(self, name):
         """Returns a counter of its memory.stat."""
         lines = (self.path / "memory.stat").read_text().splitlines()

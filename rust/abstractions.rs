@@ -2,8 +2,9 @@
 
 //! Safe interfaces to C kernel code that the `kernel` crate does not cover yet.
 //!
-//! All `unsafe` code of the module is in here. Each part is written so that it can move into the
-//! `kernel` crate as it is.
+//! All `unsafe` code of the module is in here. Each part is meant for the `kernel` crate: the
+//! parts `page`, `task` and `debugfs` for the modules that have these names there, the others as
+//! modules of their own, with `pub` for `pub(crate)` and the `#[cfg]` of what they wrap.
 
 // The paths are explicit because tests/kunit/zero_page_kunit.rs includes this file as well.
 #[path = "abstractions/debugfs.rs"]

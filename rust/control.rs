@@ -78,7 +78,7 @@ impl State {
         if settings.enabled.get() == 0 {
             self.registration = None;
         } else if let Some(registration) = &self.registration {
-            registration.update(settings.into());
+            registration.update(settings.into())?;
         } else {
             let zeroer = Zeroer {
                 statistics: Arc::clone(&self.statistics),

@@ -112,20 +112,27 @@ impl<T: Operations> Registration<T> {
 
     /// Changes the options at once: a pass with the new options is requested.
     ///
-    /// An `options.order` above `MAX_PAGE_ORDER` is reduced to that. May sleep.
-    pub(crate) fn update(&self, options: Options) {
-        let order = options.order.min(bindings::MAX_PAGE_ORDER);
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// [`EINVAL`] if `options.order` is too large. The options stay as they were.
+    pub(crate) fn update(&self, options: Options) -> Result {
+        if options.order > bindings::MAX_PAGE_ORDER {
+            return Err(EINVAL);
+        }
 
         // SAFETY: By the type invariants, `dev` is registered, with its own parameters.
         unsafe {
             bindings::page_reporting_update(
                 self.dev.get(),
-                order,
+                options.order,
                 options.batch_size,
                 options.delay_ms,
                 options.max_pages,
             )
         };
+        Ok(())
     }
 
     /// Hands a batch of free blocks to `T`.

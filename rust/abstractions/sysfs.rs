@@ -213,6 +213,11 @@ struct Kobject(NonNull<bindings::kobject>);
 
 impl Kobject {
     /// Adds a kobject named `name` in `/sys/kernel/mm`.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`] whatever the reason, as the C side tells it to the log only. A kobject with a
+    /// type of our own would tell, but that may be released after the module was removed.
     fn in_mm(name: &'static CStr) -> Result<Self> {
         // SAFETY: `name` is null-terminated. `mm_kobj` is set while the kernel boots, before any
         // module is loaded, and never changes again.

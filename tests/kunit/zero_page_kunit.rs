@@ -440,10 +440,18 @@ mod registration {
     #[test]
     fn an_order_too_large_is_refused() {
         let too_large = register_zeroer(MAX_ORDER + 1).err();
-        let largest = register_zeroer(MAX_ORDER).err();
+        let largest = register_zeroer(MAX_ORDER);
+        let update = |registration: &Pin<KBox<Registration<_>>>, order| {
+            registration.update(at_once(order)).err()
+        };
+        let updates = largest
+            .as_ref()
+            .map(|it| [update(it, MAX_ORDER + 1), update(it, 0)]);
+        let updates_are_checked = updates == Ok([Some(EINVAL), None]);
+        drop(largest);
 
         assert!(too_large == Some(EINVAL));
-        assert!(largest.is_none());
+        assert!(updates_are_checked);
     }
 
     #[test]
@@ -492,7 +500,7 @@ mod registration {
             let registration = register_zeroer(4)?;
             let outcome = large.wait_for_marks().and_then(|()| {
                 let early = small.frames.marked();
-                registration.update(at_once(0));
+                registration.update(at_once(0))?;
                 small.wait_for_marks().map(|()| early == 0)
             });
             drop(registration);
@@ -619,7 +627,7 @@ mod failures {
             let registration = KBox::pin_init(Registration::new(zeroer()?, options), GFP_KERNEL)?;
             fsleep(Delta::from_millis(200));
             let early = lone.frames.marked();
-            registration.update(at_once(0));
+            registration.update(at_once(0))?;
             let outcome = lone.wait_for_marks();
             drop(registration);
             outcome.map(|()| early == 0)

@@ -44,14 +44,29 @@ def share_zeroed(counters=None):
     return min(1.0, counters["nr_free_prezeroed"] / counters["nr_free_pages"])
 
 
+def work_done():
+    """Returns the number of pages zeroed since boot, those of hugetlb and the host included."""
+    return sum(value for name, value in vmstat().items()
+               if name.startswith(("prezero_zeroed", "prezero_reported")))
+
+
 def wait_until(condition, seconds, step=0.05):
-    """Waits until condition() holds; returns how long that took, None if it never did."""
+    """Waits until condition() holds; returns how long that took, None if it never did.
+
+    Gives up when nothing has been zeroed for that long, or after ten times as long: a busy machine
+    may be many times slower.
+    """
     start, seconds = time.monotonic(), seconds * TIMEOUT_SCALE
+    since, done = start, work_done()
     while True:
         if condition():
             return time.monotonic() - start
-        if time.monotonic() - start > seconds:
-            return None
+        now = time.monotonic()
+        if now - since > seconds:
+            last, done = done, work_done()
+            if done == last or now - start > 10 * seconds:
+                return None
+            since = now
         time.sleep(step)
 
 

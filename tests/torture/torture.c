@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/types.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -51,6 +52,7 @@
 #define HUGE			(2UL << 20)
 #define OOM_BYTES		(128UL << 20)
 #define WORKERS_MAX		64
+#define THREADS			3
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof(*(array)))
 
@@ -254,10 +256,76 @@ static void touch(unsigned char *byte)
 	__atomic_store_n(byte, 0, __ATOMIC_RELAXED);
 }
 
+/* Threads of this process that do something to a region at the same time */
+struct race {
+	const struct region *region;
+	void (*run)(const struct region *region, unsigned int thread, __u64 random);
+	__u64 random;
+};
+
+struct racer {
+	const struct race *race;
+	unsigned int thread;
+};
+
+static void *run_racer(void *argument)
+{
+	const struct racer *racer = argument;
+	const struct race *race = racer->race;
+
+	race->run(race->region, racer->thread, mix(race->random + racer->thread));
+	return NULL;
+}
+
+/* Runs `run` in THREADS threads, each with its number and a random number of its own. */
+static void race(const struct region *region,
+		 void (*run)(const struct region *region, unsigned int thread, __u64 random))
+{
+	const struct race race = { region, run, next_random() };
+	struct racer racers[THREADS];
+	pthread_t threads[THREADS];
+	unsigned int started;
+
+	for (started = 0; started < THREADS; started++) {
+		racers[started] = (struct racer){ &race, started };
+		/* Memory may be short. */
+		if (pthread_create(&threads[started], NULL, run_racer, &racers[started]))
+			break;
+	}
+	while (started)
+		pthread_join(threads[--started], NULL);
+}
+
+/* One thread faults in memory that another one faults, frees, provides or pages out. */
+static void populate_racing(const struct region *region, unsigned int thread, __u64 random)
+{
+	const size_t step = region->hugetlb ? HUGE : PAGE, nr = region->size / step;
+
+	for (size_t i = 0; i < nr; i++) {
+		const size_t offset = (random = mix(random)) % nr * step;
+		unsigned char *addr = region->addr + offset;
+
+		if (thread < THREADS - 1)
+			touch(region->addr + (thread ? nr - 1 - i : i) * step);
+		/* If hugetlb memory were freed, another process could take the last of it. */
+		else if (region->hugetlb)
+			touch(addr);
+		else if (random >> 62 == 0)
+			madvise(addr, step, MADV_PAGEOUT);
+		else if (region->fd < 0)
+			madvise(addr, step, MADV_DONTNEED);
+		else if (random >> 62 == 1)
+			fallocate(region->fd, 0, offset, step);
+		else
+			fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				  offset, step);
+	}
+}
+
 /* Populates the memory, in one way or another, and leaves it zero. */
 static void populate(struct region *region)
 {
-	switch (below(4)) {
+	switch (below(5)) {
 	case 0:
 		madvise(region->addr, region->size, MADV_POPULATE_WRITE);
 		break;
@@ -272,6 +340,9 @@ static void populate(struct region *region)
 		/* Backwards, which neither readahead nor huge pages expect */
 		for (size_t i = region->size; i; i -= PAGE)
 			touch(region->addr + i - PAGE);
+		break;
+	case 4:
+		race(region, populate_racing);
 		break;
 	}
 }
@@ -326,6 +397,31 @@ static void change_migrate(struct region *region)
 	syscall(SYS_move_pages, 0, count, pages, nodes, status, MPOL_MF_MOVE);
 }
 
+/* One thread pages out, collapses or migrates what others read. */
+static void use_racing(const struct region *region, unsigned int thread, __u64 random)
+{
+	struct region part = *region;
+
+	if (thread < THREADS - 1) {
+		check_pattern(region);
+		return;
+	}
+	for (unsigned int i = 0; i < 8; i++) {
+		random = mix(random);
+		part.addr = region->addr + random % (region->size / PAGE) * PAGE;
+		part.size = region->addr + region->size - part.addr;
+		if (random >> 62 == 0)
+			madvise(part.addr, part.size, MADV_COLLAPSE);
+		else
+			madvise(part.addr, part.size, MADV_PAGEOUT);
+	}
+}
+
+static void change_racing(struct region *region)
+{
+	race(region, use_racing);
+}
+
 /* A child shares the memory and writes to part of it, and sees what it wrote. */
 static void change_fork(struct region *region)
 {
@@ -374,6 +470,7 @@ static const struct change {
 	{ "migrate", change_migrate },
 	{ "fork", change_fork },
 	{ "remap", change_remap },
+	{ "racing", change_racing },
 };
 
 /* Ways to free memory */

@@ -104,6 +104,10 @@ peers: kernels
 	@scripts/setup.sh peers
 	@tests/peers/run
 
+.PHONY: mutants
+mutants: setup
+	@tests/mutants/run $(ONLY)
+
 .PHONY: bench
 bench: setup
 	@tests/bench/run
@@ -144,6 +148,8 @@ help:
 	@echo '  test-kcsan       run the guest tests on a kernel that detects data races (slow)'
 	@echo '  torture          use memory in every way for MINUTES=60, in guests of all kinds'
 	@echo '  peers            selftests/mm and stress-ng, compared with the stock kernel (an hour)'
+	@echo '  mutants          break the code in 42 places and see a test fail for each (half an'
+	@echo '                   hour); ONLY=04-pg-zero, say, for those with that in their name'
 	@echo '  bench            measure costs and benefits, in QEMU and user-mode Linux'
 	@echo '  shell            a shell in the guest, with the module loaded; KERNEL=debug for'
 	@echo '                   a kernel with KASAN, lockdep and more, or another'

@@ -14,7 +14,7 @@ from lib.cgroup import Cgroup
 from lib.counters import TIMEOUT_SCALE, Counted, vmstat
 from lib.ksft import Skip, check, main, note, test
 from lib.memory import (MADV_HUGEPAGE, MADV_POPULATE_READ, PAGE_SIZE, PAGEMAP_SOFT_DIRTY, address,
-                        check_zero, pagemap)
+                        check_zero, frames, pagemap)
 from lib.process import Process, Setting
 from lib.swap import MADV_PAGEOUT, Swap, ZeroPages, page_out, status_kib, swapped, written
 
@@ -81,7 +81,7 @@ class SwapCgroup(Cgroup):
 
 @test
 def reading_zeros_takes_no_memory():
-    """20 MiB of zeros are read back in less than 1 MiB, and can be written to."""
+    """20 MiB of zeros are read back without a page of their own, and can be written to."""
     memory = written(MIB)
     with Swap():
         page_out(memory)
@@ -91,14 +91,14 @@ def reading_zeros_takes_no_memory():
                 check(memory[offset] == 0, f"offset {offset} is not zero")
         grown = status_kib("RssAnon") - before
         note(f"{MIB} MiB: {zero_pages.mapped} times the zero page, {grown} KiB more resident")
-        check(grown < 1024, f"reading {MIB} MiB of zeros took {grown} KiB")
+        # Of this mapping: what else of the process was swapped out may be back as well.
+        check(len(set(frames(memory))) == 1, "there are other pages than the zero page")
         check(zero_pages.mapped == PAGES, f"the zero page was mapped {zero_pages.mapped} times")
         check(swapped(memory) == 0, f"{swapped(memory)} pages are still swapped out")
         check(status_kib("VmSwap") < 1024, f"{status_kib('VmSwap')} KiB count as swapped out")
         check_zero(memory)
         write_each_page(memory)
-        grown = status_kib("RssAnon") - before
-        check(grown >= MIB * 1024, f"only {grown} KiB are resident after writing {MIB} MiB")
+        check(len(set(frames(memory))) == PAGES, "pages that were written to are shared")
         page_out(memory)
         check_content(memory, lambda index: index % 255 + 1)
 

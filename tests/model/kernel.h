@@ -72,6 +72,11 @@ struct list_head {
 #define list_first_entry_or_null(list, type, member) \
 	(list_empty(list) ? NULL : list_first_entry(list, type, member))
 
+#define list_for_each_entry(pos, list, member)				\
+	for ((pos) = list_first_entry(list, typeof(*(pos)), member);	\
+	     &(pos)->member != (list);					\
+	     (pos) = list_entry((pos)->member.next, typeof(*(pos)), member))
+
 static inline void INIT_LIST_HEAD(struct list_head *list)
 {
 	list->next = list;

@@ -144,7 +144,7 @@ static void allocated(struct page *page, unsigned int order, bool zero)
 		complain("other pages are cleared than those that missed");
 	for (unsigned int i = 0; i < nr_pages; i++) {
 		if (page[i].flags.f & __PG_PREZERO)
-			complain("an allocated page has a flag of free pages");
+			complain("a page has a flag of free pages when it is handed out");
 		if (zero && !truth[page_to_pfn(page + i)])
 			complain("memory that was asked to be zero is not");
 		page[i].refcount = 1;
@@ -262,8 +262,10 @@ static void zero(void)
 			i += run;
 			continue;
 		}
-		while (++run < phase.step && i + run < nr_pages && !prezero_zeroed_pages(page + i + run))
-			;
+		do {
+			run++;
+		} while (run < phase.step && i + run < nr_pages &&
+			 !prezero_zeroed_pages(page + i + run));
 		if (!below(256))
 			SetPageHWPoison(page + i + below(run));
 		marked = prezero_zero_pages(page + i, run);
@@ -433,11 +435,10 @@ static void check_all(void)
 
 	for (unsigned int order = 0; order < NR_PAGE_ORDERS; order++) {
 		for (int mt = 0; mt < MIGRATE_TYPES; mt++) {
-			struct list_head *list = &the_zone.free_area[order].free_list[mt];
+			struct page *page;
 
-			for (struct list_head *entry = list->next; entry != list; entry = entry->next) {
-				struct page *page = list_entry(entry, struct page, buddy_list);
-
+			list_for_each_entry(page, &the_zone.free_area[order].free_list[mt],
+					    buddy_list) {
 				if (!PageBuddy(page) || buddy_order(page) != order)
 					complain("a block is in the wrong list");
 				nr_free += 1L << order;

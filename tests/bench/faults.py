@@ -6,9 +6,11 @@ from lib.module import load
 
 ROUNDS, PAGES = 7, 8 * 32768
 TARGET = 1.02
-KNOBS = {
-    "default knobs": {},
-    "eager knobs": {"batch_size": 0, "delay_millisecs": 10},
+# Of the patched kernel: title, and parameters of the module
+STATES = {
+    "never": ("never enabled", {}),
+    "default": ("default knobs", {"enabled": 1}),
+    "eager": ("eager knobs", {"enabled": 1, "batch_size": 0, "delay_millisecs": 10}),
 }
 CONDITIONS = (f"tests/bench/churn.c faults, {PAGES} faults of 4 KiB a round, median of {ROUNDS}; "
               "nothing is done for the per-CPU lists; ")
@@ -30,10 +32,8 @@ def on_stock():
 
 def on_patched():
     """Never enabled, and enabled."""
-    load()
-    sample("never enabled")
-    for name, knobs in KNOBS.items():
-        load(enabled=1, **knobs)
+    for name, (_, parameters) in STATES.items():
+        load(**parameters)
         sample(name)
 
 
@@ -41,8 +41,8 @@ def compare(options, conditions):
     """Boots both kernels; returns the figures."""
     stock = bench.in_guest("stock", on_stock, options=options)
     ours = bench.in_guest("patched", on_patched, options=options)
-    return [bench.ratio(name, "s", stock["stock"], ours[name], CONDITIONS + conditions, TARGET)
-            for name in ("never enabled", *KNOBS)]
+    return [bench.ratio(title, "s", stock["stock"], ours[name], CONDITIONS + conditions, TARGET)
+            for name, (title, _) in STATES.items()]
 
 
 @bench.measurement("Faults of 4 KiB, worker on the same CPU (QEMU -icount)", "stock", "patched")
